@@ -1,0 +1,1 @@
+//! Benchmarks that can drive any protocol-v2 brain.

@@ -1,0 +1,2 @@
+//! The z4j brain: server and operator's commands in one binary.
+fn main() {}

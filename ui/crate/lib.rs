@@ -1,0 +1,1 @@
+//! The built z4j dashboard as embedded files.

@@ -1,0 +1,2 @@
+//! The project's own tasks: serve, test, bench, gen.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Proves a third party's z4j part: conformance suites, fixtures, a scriptable agent.
