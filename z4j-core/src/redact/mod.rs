@@ -1,1 +1,5 @@
-//! redact.
+//! Redaction: nothing that looks like a secret is kept.
+
+mod wrap;
+
+pub use wrap::{Raw, Redacted};
