@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod command;
+pub mod engine;
 pub mod env;
 pub mod id;
 pub mod identity;
@@ -9,8 +10,10 @@ pub mod keys;
 pub mod limits;
 pub mod policy;
 pub mod redact;
+pub mod scheduler;
 pub mod session;
 pub mod store;
 pub mod task;
 pub mod time;
+pub mod transport;
 pub mod wire;

@@ -1,1 +1,65 @@
-//! store.
+//! The store seam: what a database must do for the brain.
+//!
+//! One small trait per concern, [`Store`] over all of them. Every method is a domain operation and one transaction.
+//!
+//! # Contract
+//! - **`Err` means unknown**: the write may have happened. Sent again with the same id it must give the first answer
+//!   and have one effect.
+//! - **Time is an argument.** A store must not read a clock of its own.
+//! - An audit entry that comes with an effect must commit with it, or neither does.
+//! - Transition logic is [`crate::task::apply`] and [`crate::command::apply`], called inside the store's transaction
+//!   between reading the current row and writing it. SQL holds none.
+
+mod audit;
+mod commands;
+mod coordination;
+mod error;
+mod events;
+mod fleet;
+mod identity;
+mod page;
+mod tasks;
+
+pub use audit::{AuditStore, AuditWrite};
+pub use commands::{
+    AdvanceCommand, AdvanceOutcome, ClaimCommands, CommandFilter, CommandRow, CommandStore,
+    IdempotencyKey, IssueCommand, IssueOutcome, RetryLink,
+};
+pub use coordination::{Coordination, LeaseOutcome, LeaseRequest, StoreHealth, Topic};
+pub use error::{StoreError, StoreErrorKind};
+pub use events::{
+    EventOutcome, EventRow, EventStore, IngestBatch, IngestEvent, IngestReceipt, PoisonFrame,
+    TaskChange,
+};
+pub use fleet::{
+    AgentIdentity, AgentProfile, AgentReport, AgentRow, CloseLink, FleetStore, LinkRow, MintAgent,
+    MintOutcome, OpenLink, QueueRow, QueueSighting, RefusalRow, ReplaceToken, ReportBatch,
+    RevokeAgent, WorkerRow, WorkerSighting, WorkerState,
+};
+pub use identity::{
+    CompleteSetup, CreateProject, CreateProjectOutcome, CreateUser, CreateUserOutcome, EndSession,
+    IdentityStore, MembershipRow, NewSession, PasswordHash, ProjectRow, SessionRow, SetPassword, SetupOutcome,
+    SetupToken, UserRow,
+};
+pub use page::{Cursor, Page, PageRequest};
+pub use tasks::{
+    Facet, Facets, MinuteCount, StateCount, TaskDetail, TaskFilter, TaskNode, TaskQueries,
+    TaskSort, TaskSummary, TaskTree,
+};
+
+/// All that the brain asks of a database. Nobody implements it: it is there for whatever implements its parts.
+pub trait Store:
+    EventStore + TaskQueries + CommandStore + FleetStore + IdentityStore + AuditStore + Coordination
+{
+}
+
+impl<T> Store for T where
+    T: EventStore
+        + TaskQueries
+        + CommandStore
+        + FleetStore
+        + IdentityStore
+        + AuditStore
+        + Coordination
+{
+}

@@ -1,0 +1,242 @@
+//! Reading tasks.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::{Page, PageRequest, StoreError};
+use crate::id::{AgentId, ProjectId, TaskKey};
+use crate::task::{TaskRecord, TaskState};
+use crate::time::Timestamp;
+
+/// Reads tasks and their numbers. Everything is within one project.
+#[async_trait]
+pub trait TaskQueries: Debug + Send + Sync + 'static {
+    /// One task with its payloads and family links.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    async fn task(&self, project: ProjectId, task: &TaskKey) -> Result<Option<TaskDetail>, StoreError>;
+
+    /// A page of tasks.
+    ///
+    /// # Contract
+    /// Pages joined together must hold each matching task that did not change meanwhile exactly once; rows with no
+    /// value for the sorted column come last in either direction.
+    ///
+    /// # Errors
+    /// [`super::StoreErrorKind::InvalidQuery`] for a cursor of another query; else any [`StoreError`].
+    async fn tasks(
+        &self,
+        project: ProjectId,
+        filter: &TaskFilter,
+        sort: TaskSort,
+        page: PageRequest,
+    ) -> Result<Page<TaskSummary>, StoreError>;
+
+    /// The tasks that share a root with `task`, at most `limit`; `None` when the task is unknown.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    async fn task_tree(
+        &self,
+        project: ProjectId,
+        task: &TaskKey,
+        limit: u32,
+    ) -> Result<Option<TaskTree>, StoreError>;
+
+    /// The most frequent values of the columns that lists filter by, at most `limit` of each.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    async fn facets(&self, project: ProjectId, limit: u32) -> Result<Facets, StoreError>;
+
+    /// How many tasks are in each state now. Must equal a count over the tasks.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    async fn state_counts(&self, project: ProjectId) -> Result<Vec<StateCount>, StoreError>;
+
+    /// How many tasks ended in each state in each minute of `[since, until)`, by minute.
+    /// Must equal a count over the tasks by the minute of their final state.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    async fn minute_counts(
+        &self,
+        project: ProjectId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<MinuteCount>, StoreError>;
+}
+
+/// Which tasks are wanted. Empty members do not restrict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskFilter {
+    /// Any of these states.
+    pub states: Vec<TaskState>,
+    /// The exact name.
+    pub name: Option<String>,
+    /// The exact queue.
+    pub queue: Option<String>,
+    /// The exact worker.
+    pub worker: Option<String>,
+    /// The exact engine.
+    pub engine: Option<String>,
+    /// A text within the task id, the name or the arguments, without regard to ASCII case.
+    pub search: Option<String>,
+    /// State reached at or after this.
+    pub since: Option<Timestamp>,
+    /// State reached before this.
+    pub until: Option<Timestamp>,
+}
+
+/// The order of a task list; ties by engine and task id in the same direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TaskSort {
+    /// Latest change of state first.
+    #[default]
+    UpdatedDesc,
+    /// Earliest change of state first.
+    UpdatedAsc,
+    /// Latest received first.
+    ReceivedDesc,
+    /// Latest finished first.
+    FinishedDesc,
+    /// Longest run first.
+    RuntimeDesc,
+}
+
+/// A task as lists show it: no payloads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskSummary {
+    /// Which task.
+    pub key: TaskKey,
+    /// The task's registered name.
+    pub name: Option<String>,
+    /// The queue it came through.
+    pub queue: Option<String>,
+    /// Where it stands.
+    pub state: TaskState,
+    /// When it got there; `updated_at` in REST.
+    pub state_at: Timestamp,
+    /// The label or number the engine gave.
+    pub priority: Option<String>,
+    /// The class of the error of the current outcome.
+    pub exception: Option<String>,
+    /// The first line of the error's message, at most [`crate::limits::SUMMARY_MESSAGE_BYTES_MAX`].
+    pub exception_message: Option<String>,
+    /// How often it was tried again under the same id.
+    pub retry_count: u32,
+    /// Not before this.
+    pub eta: Option<Timestamp>,
+    /// When it was sent.
+    pub sent_at: Option<Timestamp>,
+    /// When a worker took it, in the current attempt.
+    pub received_at: Option<Timestamp>,
+    /// When it began to run, in the current attempt.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// How long it ran, in milliseconds.
+    pub runtime_ms: Option<u64>,
+    /// How long it waited from receipt to start, in milliseconds.
+    pub wait_ms: Option<u64>,
+    /// The worker of the current attempt.
+    pub worker: Option<String>,
+    /// The agent that reported the latest change.
+    pub agent_id: Option<AgentId>,
+    /// The task that sent this one.
+    pub parent_task_id: Option<String>,
+    /// The first task of the tree.
+    pub root_task_id: Option<String>,
+    /// The task that a person's retry of this one made.
+    pub retried_as: Option<String>,
+    /// The task that this one is a person's retry of.
+    pub retry_of: Option<String>,
+    /// Labels given in the application.
+    pub tags: Vec<String>,
+    /// When the brain first heard of it.
+    pub created_at: Timestamp,
+}
+
+/// A task with its payloads.
+#[derive(Clone, Debug)]
+pub struct TaskDetail {
+    /// As in lists.
+    pub summary: TaskSummary,
+    /// The merged record, which holds arguments, result and error.
+    pub record: TaskRecord,
+}
+
+/// The tasks that share a root.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskTree {
+    /// The root's id; it may be unknown to the brain itself.
+    pub root: String,
+    /// There were more than were asked for.
+    pub truncated: bool,
+    /// The tasks, oldest first.
+    pub nodes: Vec<TaskNode>,
+}
+
+/// One task of a tree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskNode {
+    /// Which task.
+    pub key: TaskKey,
+    /// Its name.
+    pub name: Option<String>,
+    /// Where it stands.
+    pub state: TaskState,
+    /// The task that sent it.
+    pub parent_task_id: Option<String>,
+    /// When it began to run.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// How long it ran, in milliseconds.
+    pub runtime_ms: Option<u64>,
+}
+
+/// One value of a column and how many tasks have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facet {
+    /// The value.
+    pub value: String,
+    /// Tasks with it.
+    pub count: u64,
+}
+
+/// Values to filter by, most frequent first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facets {
+    /// Task names.
+    pub names: Vec<Facet>,
+    /// Queues.
+    pub queues: Vec<Facet>,
+    /// Workers.
+    pub workers: Vec<Facet>,
+    /// Engines.
+    pub engines: Vec<Facet>,
+}
+
+/// Tasks in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateCount {
+    /// The state.
+    pub state: TaskState,
+    /// Tasks in it.
+    pub count: u64,
+}
+
+/// Tasks that ended in a state within a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MinuteCount {
+    /// The start of the minute.
+    pub minute: Timestamp,
+    /// The final state.
+    pub state: TaskState,
+    /// Tasks that reached it then.
+    pub count: u64,
+}
