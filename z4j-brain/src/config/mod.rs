@@ -1,0 +1,23 @@
+//! Settings, one struct for each concern. Nothing here reads a file or the environment.
+
+mod agents;
+mod secrets;
+mod server;
+mod sign_in;
+
+pub use agents::AgentConfig;
+pub use secrets::BrainSecrets;
+pub use server::ServerConfig;
+pub use sign_in::SignInConfig;
+
+/// Everything that can be set on a brain.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct BrainConfig {
+    /// How agents are served.
+    pub agents: AgentConfig,
+    /// How browsers and scripts are served.
+    pub server: ServerConfig,
+    /// How people sign in.
+    pub sign_in: SignInConfig,
+}

@@ -1,0 +1,40 @@
+//! What every part of a brain works with.
+
+use std::sync::Arc;
+
+use z4j_core::env::Env;
+use z4j_core::id::ReplicaId;
+use z4j_core::redact::Redactor;
+use z4j_core::store::Store;
+
+use crate::access::AccessPolicy;
+use crate::config::BrainConfig;
+use crate::ingest::Committer;
+use crate::link::Registry;
+use crate::live::Hub;
+use crate::ops::Keyring;
+
+/// What every part of a brain works with. Made once by the builder and shared.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The database.
+    pub(crate) store: Arc<dyn Store>,
+    /// Time, ids and secrets.
+    pub(crate) env: Env,
+    /// Settings.
+    pub(crate) config: BrainConfig,
+    /// Keys derived from the secrets: project keys, token hashes, audit key.
+    pub(crate) keyring: Keyring,
+    /// What may be stored.
+    pub(crate) redactor: Arc<dyn Redactor>,
+    /// Who is behind a request.
+    pub(crate) access: Arc<dyn AccessPolicy>,
+    /// The queue in front of the store's ingest.
+    pub(crate) committer: Committer,
+    /// The links to agents that this brain holds.
+    pub(crate) links: Registry,
+    /// What dashboards are told.
+    pub(crate) hub: Hub,
+    /// This brain, among those that share the store.
+    pub(crate) replica: ReplicaId,
+}
