@@ -1,0 +1,137 @@
+//! The attempts of a task, as a set of times.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// How many marks of one task are kept: the latest ones. Some 64 attempts of four marks each.
+///
+/// Keeping the greatest N of a union is itself order-free, so the cap does not disturb the merge; past it,
+/// [`Attempts::retry_count`] stops growing (a count reported by the engine still does).
+const MARKS_MAX: usize = 256;
+
+/// What a mark says. The order is the order of marks of the same microsecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Mark {
+    /// An attempt ended and another one will follow.
+    Retried,
+    /// A worker took the task.
+    Received,
+    /// An attempt began.
+    Began,
+    /// An attempt ended for good.
+    Ended,
+}
+
+/// The times at which attempts were received, began and ended; sorted, without repeats.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Attempts(Vec<(Timestamp, Mark)>);
+
+/// The times of one attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Attempt {
+    pub(super) received_at: Option<Timestamp>,
+    pub(super) began_at: Option<Timestamp>,
+}
+
+/// Ends of attempts with no beginning between them: one end, reported once or more.
+struct EndGroup {
+    retried_at: Option<Timestamp>,
+    is_followed: bool,
+}
+
+impl Attempts {
+    /// Adds a mark; true when it is new and kept.
+    pub(super) fn insert(&mut self, at: Timestamp, mark: Mark) -> bool {
+        let entry = (at, mark);
+        let Err(mut position) = self.0.binary_search(&entry) else {
+            return false;
+        };
+        if self.0.len() >= MARKS_MAX {
+            if position == 0 {
+                return false;
+            }
+            self.0.remove(0);
+            position -= 1;
+        }
+        self.0.insert(position, entry);
+        true
+    }
+
+    /// Adds every mark of `other`.
+    pub(super) fn join(&mut self, other: &Self) -> bool {
+        let mut changed = false;
+        for (at, mark) in other.0.iter().rev() {
+            changed |= self.insert(*at, *mark);
+        }
+        changed
+    }
+
+    /// The attempt that the mark `(at, mark)` belongs to.
+    pub(super) fn attempt_of(&self, at: Timestamp, mark: Mark) -> Attempt {
+        let mut attempt = Attempt::default();
+        let mut is_before_end = false;
+        for (time, kind) in self.0.iter().rev().filter(|entry| **entry <= (at, mark)) {
+            match kind {
+                Mark::Began => {
+                    attempt.began_at.get_or_insert(*time);
+                }
+                Mark::Received => {
+                    attempt.received_at.get_or_insert(*time);
+                }
+                Mark::Retried | Mark::Ended => {
+                    let is_same_end = !is_before_end && *kind == mark;
+                    if !is_same_end {
+                        break;
+                    }
+                    continue;
+                }
+            }
+            is_before_end = true;
+        }
+        attempt
+    }
+
+    /// How many attempts followed, or are about to follow, another one.
+    pub(super) fn retry_count(&self) -> u32 {
+        let count = self
+            .end_groups()
+            .filter(|group| group.is_followed || group.retried_at.is_some())
+            .count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// When each retry was announced, oldest first.
+    pub(super) fn retry_times(&self) -> impl Iterator<Item = Timestamp> + '_ {
+        self.end_groups().filter_map(|group| group.retried_at)
+    }
+
+    fn end_groups(&self) -> impl Iterator<Item = EndGroup> + '_ {
+        let mut marks = self.0.iter();
+        std::iter::from_fn(move || {
+            let mut group: Option<EndGroup> = None;
+            for (at, mark) in marks.by_ref() {
+                match (mark, group.as_mut()) {
+                    (Mark::Received, _) | (Mark::Began, None) => {}
+                    (Mark::Began, Some(group)) => {
+                        group.is_followed = true;
+                        break;
+                    }
+                    (Mark::Retried | Mark::Ended, found) => {
+                        let retried_at = (*mark == Mark::Retried).then_some(*at);
+                        match found {
+                            Some(group) => group.retried_at = retried_at.or(group.retried_at),
+                            None => {
+                                group = Some(EndGroup {
+                                    retried_at,
+                                    is_followed: false,
+                                });
+                            }
+                        }
+                    }
+                }
+            }
+            group
+        })
+    }
+}

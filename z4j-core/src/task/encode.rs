@@ -1,0 +1,42 @@
+//! The stored form of a record.
+
+use super::TaskRecord;
+
+/// The first byte of every stored record.
+const VERSION: u8 = 1;
+
+/// A stored record that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Written by a newer program.
+    #[error("stored task record has version {0}, which this program does not know")]
+    Version(u8),
+    /// Not a record.
+    #[error("stored task record is damaged")]
+    Damaged,
+}
+
+impl TaskRecord {
+    /// The stored form: one version byte, then everything, payload texts included.
+    ///
+    /// Stores keep it beside the columns they list and filter by; the columns are a copy for queries, this is the truth.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(256);
+        bytes.push(VERSION);
+        // Nothing in a record can fail to serialise: sequences know their length and the target is memory.
+        postcard::to_extend(self, bytes).unwrap_or_default()
+    }
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when a newer program wrote it or it is damaged.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        match bytes.split_first() {
+            Some((&VERSION, body)) => postcard::from_bytes(body).map_err(|_| DecodeError::Damaged),
+            Some((&version, _)) => Err(DecodeError::Version(version)),
+            None => Err(DecodeError::Damaged),
+        }
+    }
+}

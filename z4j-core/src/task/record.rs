@@ -1,0 +1,211 @@
+//! Everything that is kept about one task.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::AgentId;
+use crate::time::Timestamp;
+
+use super::attempts::Attempts;
+use super::register::Register;
+use super::table::{Latest, mark_of};
+use super::{EventKind, TaskEvent, Text};
+
+/// Everything that is kept about one task: an element of a join semilattice.
+///
+/// # Contract
+/// [`TaskRecord::absorb`] and [`TaskRecord::join`] are commutative, associative and idempotent; they never lose a fact that
+/// could still be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    pub(super) first_seen: Timestamp,
+    pub(super) latest: Latest,
+    pub(super) attempts: Attempts,
+    pub(super) lasting: Lasting,
+    pub(super) outcome: Outcome,
+}
+
+/// Facts about the task, whichever attempt reported them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Lasting {
+    pub(super) name: Register<Text>,
+    pub(super) queue: Register<Text>,
+    pub(super) worker: Register<Text>,
+    pub(super) agent: Register<AgentId>,
+    pub(super) priority: Register<Text>,
+    pub(super) args: Register<Text>,
+    pub(super) kwargs: Register<Text>,
+    pub(super) eta: Register<Timestamp>,
+    pub(super) parent_task_id: Register<Text>,
+    pub(super) root_task_id: Register<Text>,
+    pub(super) tags: Register<Vec<Text>>,
+    pub(super) retries: u32,
+}
+
+/// Facts about how an attempt ended. Those from before the latest start are let go: no event can make them current again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Outcome {
+    pub(super) result: Register<Text>,
+    pub(super) exception: Register<Text>,
+    pub(super) exception_message: Register<Text>,
+    pub(super) traceback: Register<Text>,
+    pub(super) reason: Register<Text>,
+    pub(super) runtime_ms: Register<u64>,
+}
+
+impl TaskRecord {
+    /// The record of a task of which only `event` is known; `None` when the event is not about a task.
+    #[must_use]
+    pub fn from_event(event: &TaskEvent) -> Option<Self> {
+        if !event.kind.may_concern_task() {
+            return None;
+        }
+        let mut record = Self {
+            first_seen: event.at,
+            latest: Latest::default(),
+            attempts: Attempts::default(),
+            lasting: Lasting::default(),
+            outcome: Outcome::default(),
+        };
+        record.absorb(event);
+        Some(record)
+    }
+
+    /// Takes one event; true when it said anything new. Events that are not about a task say nothing.
+    pub fn absorb(&mut self, event: &TaskEvent) -> bool {
+        if !event.kind.may_concern_task() {
+            return false;
+        }
+        let is_earlier = event.at < self.first_seen;
+        if is_earlier {
+            self.first_seen = event.at;
+        }
+        let mut changed = is_earlier | self.latest.raise(&event.kind, event.at);
+        if let Some(mark) = mark_of(&event.kind) {
+            changed |= self.attempts.insert(event.at, mark);
+        }
+        changed |= self.lasting.offer(event);
+        let floor = self.attempt_floor();
+        if event.kind == EventKind::TaskStarted {
+            changed |= self.outcome.forget_before(floor);
+        }
+        if event.at >= floor {
+            changed |= self.outcome.offer(event);
+        }
+        changed
+    }
+
+    /// The record that knows what both know.
+    #[must_use]
+    pub fn join(&self, other: &Self) -> Self {
+        let mut joined = self.clone();
+        joined.first_seen = joined.first_seen.min(other.first_seen);
+        joined.latest.join(&other.latest);
+        joined.attempts.join(&other.attempts);
+        joined.lasting.join(&other.lasting);
+        joined.outcome.join(&other.outcome);
+        let floor = joined.attempt_floor();
+        joined.outcome.forget_before(floor);
+        joined
+    }
+
+    /// Facts about an outcome from before this time belong to an attempt that is over.
+    pub(super) fn attempt_floor(&self) -> Timestamp {
+        self.latest
+            .started
+            .unwrap_or(Timestamp::from_micros(i64::MIN))
+    }
+}
+
+impl Lasting {
+    fn offer(&mut self, event: &TaskEvent) -> bool {
+        let (at, facts) = (event.at, &event.facts);
+        let has_tags = !facts.tags.is_empty();
+        let retries = facts.retries.unwrap_or(0);
+        let has_more_retries = retries > self.retries;
+        self.retries = self.retries.max(retries);
+        has_more_retries
+            | self.name.offer(at, facts.name.as_ref())
+            | self.queue.offer(at, facts.queue.as_ref())
+            | self.worker.offer(at, facts.worker.as_ref())
+            | self.agent.offer(at, event.agent.as_ref())
+            | self.priority.offer(at, facts.priority.as_ref())
+            | offer_json(&mut self.args, at, facts.args.as_ref())
+            | offer_json(&mut self.kwargs, at, facts.kwargs.as_ref())
+            | self.eta.offer(at, facts.eta.as_ref())
+            | self.parent_task_id.offer(at, facts.parent_task_id.as_ref())
+            | self.root_task_id.offer(at, facts.root_task_id.as_ref())
+            | self.tags.offer(at, has_tags.then_some(&facts.tags))
+    }
+
+    fn join(&mut self, other: &Self) -> bool {
+        let has_more_retries = other.retries > self.retries;
+        self.retries = self.retries.max(other.retries);
+        has_more_retries
+            | self.name.join(&other.name)
+            | self.queue.join(&other.queue)
+            | self.worker.join(&other.worker)
+            | self.agent.join(&other.agent)
+            | self.priority.join(&other.priority)
+            | self.args.join(&other.args)
+            | self.kwargs.join(&other.kwargs)
+            | self.eta.join(&other.eta)
+            | self.parent_task_id.join(&other.parent_task_id)
+            | self.root_task_id.join(&other.root_task_id)
+            | self.tags.join(&other.tags)
+    }
+}
+
+/// Arguments as an array or an object say more than a text that stands for them (`"[REDACTED]"`), whichever came later.
+fn offer_json(register: &mut Register<Text>, at: Timestamp, json: Option<&Text>) -> bool {
+    let rank = json.map_or(0, |text| u8::from(text.starts_with(['[', '{'])));
+    register.offer_ranked(rank, at, json)
+}
+
+impl Outcome {
+    fn offer(&mut self, event: &TaskEvent) -> bool {
+        let (at, facts) = (event.at, &event.facts);
+        match event.kind {
+            EventKind::TaskSucceeded => {
+                self.result.offer(at, facts.result.as_ref())
+                    | self.runtime_ms.offer(at, facts.runtime_ms.as_ref())
+            }
+            EventKind::TaskFailed => {
+                self.offer_error(event) | self.runtime_ms.offer(at, facts.runtime_ms.as_ref())
+            }
+            EventKind::TaskRetried => {
+                self.offer_error(event) | self.reason.offer(at, facts.reason.as_ref())
+            }
+            EventKind::TaskRevoked | EventKind::TaskRejected => {
+                self.reason.offer(at, facts.reason.as_ref())
+            }
+            _ => false,
+        }
+    }
+
+    fn offer_error(&mut self, event: &TaskEvent) -> bool {
+        let (at, facts) = (event.at, &event.facts);
+        self.exception.offer(at, facts.exception.as_ref())
+            | self
+                .exception_message
+                .offer(at, facts.exception_message.as_ref())
+            | self.traceback.offer(at, facts.traceback.as_ref())
+    }
+
+    fn join(&mut self, other: &Self) -> bool {
+        self.result.join(&other.result)
+            | self.exception.join(&other.exception)
+            | self.exception_message.join(&other.exception_message)
+            | self.traceback.join(&other.traceback)
+            | self.reason.join(&other.reason)
+            | self.runtime_ms.join(&other.runtime_ms)
+    }
+
+    fn forget_before(&mut self, floor: Timestamp) -> bool {
+        self.result.forget_before(floor)
+            | self.exception.forget_before(floor)
+            | self.exception_message.forget_before(floor)
+            | self.traceback.forget_before(floor)
+            | self.reason.forget_before(floor)
+            | self.runtime_ms.forget_before(floor)
+    }
+}
