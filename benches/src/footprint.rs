@@ -1,0 +1,86 @@
+//! What a brain costs before it does anything: start-up time, idle memory, and memory for each idle agent.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use crate::client::Admin;
+use crate::driver::IdleLink;
+use crate::process::BrainProcess;
+use crate::report::Report;
+
+const STARTS: usize = 5;
+const IDLE_AGENTS: usize = 500;
+/// Memory is read once the allocator and the first timers have settled.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// Measures a release brain on a fresh folder and again on the same folder.
+pub async fn run(binary: &Path) -> anyhow::Result<Report> {
+    let mut report = Report::new("footprint");
+    let folder = tempfile::tempdir()?;
+    let mut fresh_ms = Vec::new();
+    for index in 0..STARTS {
+        let dir = folder.path().join(format!("fresh-{index}"));
+        let (_brain, took) = BrainProcess::start(binary, &dir)?;
+        fresh_ms.push(took.as_secs_f64() * 1_000.0);
+    }
+    let dir = folder.path().join("fresh-0");
+    let mut again_ms = Vec::new();
+    for _ in 0..STARTS {
+        let (_brain, took) = BrainProcess::start(binary, &dir)?;
+        again_ms.push(took.as_secs_f64() * 1_000.0);
+    }
+    starts(&mut report, "start to ready, new data dir", &mut fresh_ms);
+    starts(&mut report, "start to ready, existing data dir", &mut again_ms);
+    memory(&mut report, binary, &dir).await?;
+    Ok(report)
+}
+
+fn starts(report: &mut Report, name: &str, took_ms: &mut [f64]) {
+    took_ms.sort_by(f64::total_cmp);
+    let median = took_ms.get(took_ms.len() / 2).copied().unwrap_or_default();
+    let worst = took_ms.last().copied().unwrap_or_default();
+    report.line(name, &[("median_ms", median), ("worst_ms", worst)]);
+}
+
+async fn memory(report: &mut Report, binary: &Path, dir: &Path) -> anyhow::Result<()> {
+    let (brain, _) = BrainProcess::start(binary, dir)?;
+    tokio::time::sleep(SETTLE).await;
+    let idle = brain.usage()?;
+    report.line("idle, no agents", &[("rss_mib", mib(idle.rss_kib))]);
+    let credentials = Admin::sign_in(&brain.url).await?.mint("footprint").await?;
+    let mut links = Vec::with_capacity(IDLE_AGENTS);
+    let admin = Admin::sign_in(&brain.url).await?;
+    for index in 0..IDLE_AGENTS {
+        // An agent may hold 64 links at once: a credential for each 50.
+        let credentials = if index % 50 == 0 && index > 0 {
+            admin.mint(&format!("footprint-{index}")).await?
+        } else {
+            links.last().map_or_else(|| credentials.clone(), |link: &IdleLink| link.credentials.clone())
+        };
+        links.push(IdleLink::open(&credentials, &format!("bench-{index}")).await?);
+    }
+    tokio::time::sleep(SETTLE).await;
+    // Sign-in hashes a password with 64 MiB: the base is read after it, with the first link open.
+    let with_agents = brain.usage()?;
+    ensure!(links.iter().all(|link| link.is_open()), "the brain closed idle links");
+    drop(links);
+    tokio::time::sleep(SETTLE).await;
+    let after = brain.usage()?;
+    let each = mib(with_agents.rss_kib.saturating_sub(idle.rss_kib)) * 100.0 / count(IDLE_AGENTS);
+    report.line(
+        format!("{IDLE_AGENTS} idle agents"),
+        &[("rss_mib", mib(with_agents.rss_kib)), ("mib_per_100_agents", each), ("rss_mib_after", mib(after.rss_kib))],
+    );
+    Ok(())
+}
+
+fn mib(kib: u64) -> f64 {
+    count(usize::try_from(kib).unwrap_or(usize::MAX)) / 1_024.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a bench are far below 2^52")]
+const fn count(value: usize) -> f64 {
+    value as f64
+}
