@@ -1,0 +1,78 @@
+"""Celery workers of the shop, each a real process with the published agent inside.
+
+The broker is where `E2E_REDIS_URL` says, for the workers and for whoever sends them tasks.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+class Worker:
+    """A `celery worker` of its own session, with its own state folder; use it with `with`."""
+
+    def __init__(self, name, base, credentials, work, queue="orders"):
+        self.node = f"{name}@e2e"
+        self.log = Path(work) / f"{name}.log"
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("Z4J_")}
+        environment.update(
+            PYTHONDONTWRITEBYTECODE="1",
+            # The four variables that a user sets:
+            Z4J_BRAIN_URL=base,
+            Z4J_TOKEN=credentials["token"],
+            Z4J_PROJECT_ID="default",
+            Z4J_HMAC_SECRET=credentials["hmac_secret"],
+            # Only so that a test leaves nothing behind in the home folder:
+            Z4J_HOME=str(Path(work) / f"{name}-home"),
+        )
+        celery = Path(sys.executable).parent / "celery"
+        command = [celery, "-A", "celery_app", "worker", "-E", "--concurrency", "2", "-Q", queue, "-n", self.node]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, "--loglevel", "INFO"],
+                cwd=HERE,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def said(self, text):
+        return text in self.log.read_text(errors="replace")
+
+    def kill(self):
+        """SIGKILL to the main process: no goodbye of any kind."""
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                pass
+        try:
+            # Pool processes of a killed worker may outlive it.
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+
+def end_on_signals():
+    """Turns the signals that end a program into an exception, so that `with` blocks stop the workers."""
+
+    def end(number, _frame):
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, end)
