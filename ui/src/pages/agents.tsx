@@ -1,0 +1,2 @@
+import { PageFrame } from '~/components/page'
+export const AgentsPage = () => <PageFrame title="agents">{null}</PageFrame>

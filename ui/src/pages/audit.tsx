@@ -1,0 +1,2 @@
+import { PageFrame } from '~/components/page'
+export const AuditPage = () => <PageFrame title="audit">{null}</PageFrame>

@@ -1,0 +1,2 @@
+import { PageFrame } from '~/components/page'
+export const WorkersPage = () => <PageFrame title="workers">{null}</PageFrame>
