@@ -60,8 +60,6 @@ pub enum CommandRefuseReason {
     Final,
     /// A link has it, or had it: it can no longer be claimed or withdrawn.
     Taken,
-    /// It was never claimed, so no agent can have it.
-    NeverClaimed,
 }
 
 /// Feeds an input to the machine.
@@ -69,7 +67,7 @@ pub enum CommandRefuseReason {
 /// # Contract
 /// Total and pure. Every terminal state but [`CommandState::Unknown`] is final; the same input twice in a row changes
 /// nothing the second time, unless the command was sent again in between.
-pub fn apply(state: CommandState, input: CommandInput) -> CommandVerdict {
+pub const fn apply(state: CommandState, input: CommandInput) -> CommandVerdict {
     use CommandAbsorbReason as Why;
     use CommandRefuseReason as No;
     use CommandState as S;

@@ -13,10 +13,10 @@ const MARKS_MAX: usize = 256;
 /// What a mark says. The order is the order of marks of the same microsecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Mark {
-    /// An attempt ended and another one will follow.
-    Retried,
     /// A worker took the task.
     Received,
+    /// An attempt ended and another one will follow.
+    Retried,
     /// An attempt began.
     Began,
     /// An attempt ended for good.
@@ -59,37 +59,63 @@ impl Attempts {
     }
 
     /// Adds every mark of `other`.
-    pub(super) fn join(&mut self, other: &Self) -> bool {
-        let mut changed = false;
+    pub(super) fn join(&mut self, other: &Self) {
         for (at, mark) in other.0.iter().rev() {
-            changed |= self.insert(*at, *mark);
+            self.insert(*at, *mark);
         }
-        changed
+    }
+
+    /// Every time on the list, to be moved by the same distance.
+    pub(super) fn times(&mut self) -> impl Iterator<Item = &mut Timestamp> {
+        self.0.iter_mut().map(|(at, _)| at)
     }
 
     /// The attempt that the mark `(at, mark)` belongs to.
+    ///
+    /// Ends of one kind with no beginning between them are reports of the same end.
     pub(super) fn attempt_of(&self, at: Timestamp, mark: Mark) -> Attempt {
-        let mut attempt = Attempt::default();
-        let mut is_before_end = false;
-        for (time, kind) in self.0.iter().rev().filter(|entry| **entry <= (at, mark)) {
-            match kind {
-                Mark::Began => {
-                    attempt.began_at.get_or_insert(*time);
+        let mut received_at = None;
+        for entry in self.0.iter().rev().filter(|entry| **entry <= (at, mark)) {
+            match entry {
+                (time, Mark::Began) => {
+                    return Attempt {
+                        received_at: self.received_before(*time),
+                        began_at: Some(*time),
+                    };
                 }
-                Mark::Received => {
-                    attempt.received_at.get_or_insert(*time);
+                (time, Mark::Received) => {
+                    received_at.get_or_insert(*time);
                 }
-                Mark::Retried | Mark::Ended => {
-                    let is_same_end = !is_before_end && *kind == mark;
-                    if !is_same_end {
-                        break;
-                    }
-                    continue;
-                }
+                (_, kind) if *kind == mark => {}
+                (_, Mark::Retried | Mark::Ended) => break,
             }
-            is_before_end = true;
         }
-        attempt
+        Attempt {
+            received_at,
+            began_at: None,
+        }
+    }
+
+    /// When the attempt that began at `began_at` was received.
+    ///
+    /// Engines hand out the next attempt before they report that the last one is retried, so the search goes past the end
+    /// of the last attempt, up to its beginning.
+    fn received_before(&self, began_at: Timestamp) -> Option<Timestamp> {
+        let mut is_past_end = false;
+        for (time, mark) in self
+            .0
+            .iter()
+            .rev()
+            .filter(|entry| **entry < (began_at, Mark::Began))
+        {
+            match mark {
+                Mark::Received => return Some(*time),
+                Mark::Retried | Mark::Ended => is_past_end = true,
+                Mark::Began if is_past_end => return None,
+                Mark::Began => {}
+            }
+        }
+        None
     }
 
     /// How many attempts followed, or are about to follow, another one.

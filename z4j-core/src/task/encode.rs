@@ -1,6 +1,8 @@
 //! The stored form of a record.
 
 use super::TaskRecord;
+use super::record::Shift;
+use crate::time::Timestamp;
 
 /// The first byte of every stored record.
 const VERSION: u8 = 1;
@@ -22,10 +24,10 @@ impl TaskRecord {
     /// Stores keep it beside the columns they list and filter by; the columns are a copy for queries, this is the truth.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(256);
-        bytes.push(VERSION);
+        let relative = self.moved(minus);
+        let bytes = vec![VERSION];
         // Nothing in a record can fail to serialise: sequences know their length and the target is memory.
-        postcard::to_extend(self, bytes).unwrap_or_default()
+        postcard::to_extend(&relative, bytes).unwrap_or_default()
     }
 
     /// Reads the stored form.
@@ -34,9 +36,39 @@ impl TaskRecord {
     /// [`DecodeError`] when a newer program wrote it or it is damaged.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         match bytes.split_first() {
-            Some((&VERSION, body)) => postcard::from_bytes(body).map_err(|_| DecodeError::Damaged),
+            Some((&VERSION, body)) => {
+                let relative: Self =
+                    postcard::from_bytes(body).map_err(|_| DecodeError::Damaged)?;
+                Ok(relative.moved(plus))
+            }
             Some((&version, _)) => Err(DecodeError::Version(version)),
             None => Err(DecodeError::Damaged),
         }
     }
+
+    /// The record with every time but the first moved by the first: small numbers take half the bytes.
+    fn moved(&self, shift: Shift) -> Self {
+        let mut moved = self.clone();
+        let base = self.first_seen;
+        for at in moved
+            .latest
+            .slots()
+            .into_iter()
+            .flatten()
+            .chain(moved.attempts.times())
+        {
+            *at = shift(*at, base);
+        }
+        moved.lasting.shift(shift, base);
+        moved.outcome.shift(shift, base);
+        moved
+    }
+}
+
+const fn minus(at: Timestamp, base: Timestamp) -> Timestamp {
+    Timestamp::from_micros(at.as_micros().wrapping_sub(base.as_micros()))
+}
+
+const fn plus(at: Timestamp, base: Timestamp) -> Timestamp {
+    Timestamp::from_micros(at.as_micros().wrapping_add(base.as_micros()))
 }

@@ -49,6 +49,15 @@ impl TaskEvent {
         }
     }
 
+    /// The same report, about this task. Engines name a retried task as its own parent; that is no parent.
+    #[must_use]
+    pub fn about(mut self, task_id: &str) -> Self {
+        if self.facts.parent_task_id.as_deref() == Some(task_id) {
+            self.facts.parent_task_id = None;
+        }
+        self
+    }
+
     /// The same report with these facts.
     #[must_use]
     pub fn with_facts(mut self, facts: TaskFacts) -> Self {

@@ -10,6 +10,9 @@ use super::register::Register;
 use super::table::{Latest, mark_of};
 use super::{EventKind, TaskEvent, Text};
 
+/// Moves a time, given a base.
+pub(super) type Shift = fn(Timestamp, Timestamp) -> Timestamp;
+
 /// Everything that is kept about one task: an element of a join semilattice.
 ///
 /// # Contract
@@ -129,36 +132,49 @@ impl Lasting {
             | self.worker.offer(at, facts.worker.as_ref())
             | self.agent.offer(at, event.agent.as_ref())
             | self.priority.offer(at, facts.priority.as_ref())
-            | offer_json(&mut self.args, at, facts.args.as_ref())
-            | offer_json(&mut self.kwargs, at, facts.kwargs.as_ref())
+            | self.args.offer_ranked(at, facts.args.as_ref(), json_rank)
+            | self
+                .kwargs
+                .offer_ranked(at, facts.kwargs.as_ref(), json_rank)
             | self.eta.offer(at, facts.eta.as_ref())
             | self.parent_task_id.offer(at, facts.parent_task_id.as_ref())
             | self.root_task_id.offer(at, facts.root_task_id.as_ref())
             | self.tags.offer(at, has_tags.then_some(&facts.tags))
     }
 
-    fn join(&mut self, other: &Self) -> bool {
-        let has_more_retries = other.retries > self.retries;
+    fn join(&mut self, other: &Self) {
         self.retries = self.retries.max(other.retries);
-        has_more_retries
-            | self.name.join(&other.name)
-            | self.queue.join(&other.queue)
-            | self.worker.join(&other.worker)
-            | self.agent.join(&other.agent)
-            | self.priority.join(&other.priority)
-            | self.args.join(&other.args)
-            | self.kwargs.join(&other.kwargs)
-            | self.eta.join(&other.eta)
-            | self.parent_task_id.join(&other.parent_task_id)
-            | self.root_task_id.join(&other.root_task_id)
-            | self.tags.join(&other.tags)
+        self.name.join(&other.name);
+        self.queue.join(&other.queue);
+        self.worker.join(&other.worker);
+        self.agent.join(&other.agent);
+        self.priority.join(&other.priority);
+        self.args.join_ranked(&other.args, json_rank);
+        self.kwargs.join_ranked(&other.kwargs, json_rank);
+        self.eta.join(&other.eta);
+        self.parent_task_id.join(&other.parent_task_id);
+        self.root_task_id.join(&other.root_task_id);
+        self.tags.join(&other.tags);
+    }
+
+    pub(super) fn shift(&mut self, shift: Shift, base: Timestamp) {
+        self.name.shift(shift, base);
+        self.queue.shift(shift, base);
+        self.worker.shift(shift, base);
+        self.agent.shift(shift, base);
+        self.priority.shift(shift, base);
+        self.args.shift(shift, base);
+        self.kwargs.shift(shift, base);
+        self.eta.shift(shift, base);
+        self.parent_task_id.shift(shift, base);
+        self.root_task_id.shift(shift, base);
+        self.tags.shift(shift, base);
     }
 }
 
 /// Arguments as an array or an object say more than a text that stands for them (`"[REDACTED]"`), whichever came later.
-fn offer_json(register: &mut Register<Text>, at: Timestamp, json: Option<&Text>) -> bool {
-    let rank = json.map_or(0, |text| u8::from(text.starts_with(['[', '{'])));
-    register.offer_ranked(rank, at, json)
+fn json_rank(json: &Text) -> u8 {
+    u8::from(json.starts_with(['[', '{']))
 }
 
 impl Outcome {
@@ -191,13 +207,22 @@ impl Outcome {
             | self.traceback.offer(at, facts.traceback.as_ref())
     }
 
-    fn join(&mut self, other: &Self) -> bool {
-        self.result.join(&other.result)
-            | self.exception.join(&other.exception)
-            | self.exception_message.join(&other.exception_message)
-            | self.traceback.join(&other.traceback)
-            | self.reason.join(&other.reason)
-            | self.runtime_ms.join(&other.runtime_ms)
+    fn join(&mut self, other: &Self) {
+        self.result.join(&other.result);
+        self.exception.join(&other.exception);
+        self.exception_message.join(&other.exception_message);
+        self.traceback.join(&other.traceback);
+        self.reason.join(&other.reason);
+        self.runtime_ms.join(&other.runtime_ms);
+    }
+
+    pub(super) fn shift(&mut self, shift: Shift, base: Timestamp) {
+        self.result.shift(shift, base);
+        self.exception.shift(shift, base);
+        self.exception_message.shift(shift, base);
+        self.traceback.shift(shift, base);
+        self.reason.shift(shift, base);
+        self.runtime_ms.shift(shift, base);
     }
 
     fn forget_before(&mut self, floor: Timestamp) -> bool {

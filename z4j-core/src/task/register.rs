@@ -2,20 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::record::Shift;
 use crate::time::Timestamp;
 
 /// The best report of one fact: the greatest `(rank, at, value)` wins, so reports may come in any order.
 ///
-/// A report without a value never reaches a register, so it can never displace one.
+/// The rank is a function of the value alone; most facts have none. A report without a value never reaches a register, so
+/// it can never displace one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Register<T>(Option<Entry<T>>);
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Entry<T> {
-    rank: u8,
-    at: Timestamp,
-    value: T,
-}
+pub(super) struct Register<T>(Option<(Timestamp, T)>);
 
 impl<T> Default for Register<T> {
     fn default() -> Self {
@@ -26,52 +21,56 @@ impl<T> Default for Register<T> {
 impl<T: Ord + Clone> Register<T> {
     /// Takes a report; true when it is the new best.
     pub(super) fn offer(&mut self, at: Timestamp, value: Option<&T>) -> bool {
-        self.offer_ranked(0, at, value)
+        self.offer_ranked(at, value, |_| 0)
     }
 
-    /// Takes a report of a better or worse kind: any report of a higher rank beats every one of a lower rank.
-    pub(super) fn offer_ranked(&mut self, rank: u8, at: Timestamp, value: Option<&T>) -> bool {
+    /// Takes a report; any value of a higher rank beats every one of a lower rank.
+    pub(super) fn offer_ranked(
+        &mut self,
+        at: Timestamp,
+        value: Option<&T>,
+        rank: fn(&T) -> u8,
+    ) -> bool {
         let Some(value) = value else { return false };
-        if let Some(best) = &self.0
-            && (best.rank, best.at, &best.value) >= (rank, at, value)
+        if let Some((best_at, best)) = &self.0
+            && (rank(best), *best_at, best) >= (rank(value), at, value)
         {
             return false;
         }
-        self.0 = Some(Entry {
-            rank,
-            at,
-            value: value.clone(),
-        });
+        self.0 = Some((at, value.clone()));
         true
     }
 
     /// Takes the best of another register.
-    pub(super) fn join(&mut self, other: &Self) -> bool {
-        match &other.0 {
-            Some(entry) => self.offer_ranked(entry.rank, entry.at, Some(&entry.value)),
-            None => false,
+    pub(super) fn join(&mut self, other: &Self) {
+        self.join_ranked(other, |_| 0);
+    }
+
+    /// Takes the best of another register of ranked values.
+    pub(super) fn join_ranked(&mut self, other: &Self, rank: fn(&T) -> u8) {
+        if let Some((at, value)) = &other.0 {
+            self.offer_ranked(*at, Some(value), rank);
         }
     }
 
     /// The best value.
     pub(super) fn value(&self) -> Option<&T> {
-        self.0.as_ref().map(|entry| &entry.value)
-    }
-
-    /// The best value, if it was reported at `floor` or later.
-    pub(super) fn value_since(&self, floor: Timestamp) -> Option<&T> {
-        self.0
-            .as_ref()
-            .filter(|entry| entry.at >= floor)
-            .map(|entry| &entry.value)
+        self.0.as_ref().map(|(_, value)| value)
     }
 
     /// Lets go of a report from before `floor`.
     pub(super) fn forget_before(&mut self, floor: Timestamp) -> bool {
-        let outdated = self.0.as_ref().is_some_and(|entry| entry.at < floor);
+        let outdated = self.0.as_ref().is_some_and(|(at, _)| *at < floor);
         if outdated {
             self.0 = None;
         }
         outdated
+    }
+
+    /// Puts the time of the report elsewhere on the time line.
+    pub(super) fn shift(&mut self, shift: Shift, base: Timestamp) {
+        if let Some((at, _)) = &mut self.0 {
+            *at = shift(*at, base);
+        }
     }
 }

@@ -100,16 +100,25 @@ impl Latest {
     }
 
     /// Takes the times of `other`.
-    pub(super) fn join(&mut self, other: &Self) -> bool {
-        raise(&mut self.sent, other.sent)
-            | raise(&mut self.received, other.received)
-            | raise(&mut self.started, other.started)
-            | raise(&mut self.retried, other.retried)
-            | raise(&mut self.succeeded, other.succeeded)
-            | raise(&mut self.failed, other.failed)
-            | raise(&mut self.revoked, other.revoked)
-            | raise(&mut self.rejected, other.rejected)
-            | raise(&mut self.other, other.other)
+    pub(super) fn join(&mut self, other: &Self) {
+        for (slot, at) in self.slots().into_iter().zip(other.clone().slots()) {
+            raise(slot, *at);
+        }
+    }
+
+    /// Every time that is known.
+    pub(super) const fn slots(&mut self) -> [&mut Option<Timestamp>; 9] {
+        [
+            &mut self.sent,
+            &mut self.received,
+            &mut self.started,
+            &mut self.retried,
+            &mut self.succeeded,
+            &mut self.failed,
+            &mut self.revoked,
+            &mut self.rejected,
+            &mut self.other,
+        ]
     }
 
     fn end(&self) -> Option<Standing> {
