@@ -1,1 +1,3 @@
 //! Proves a third party's z4j part: conformance suites, fixtures, a scriptable agent.
+
+pub mod fake_agent;
