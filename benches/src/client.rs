@@ -34,7 +34,11 @@ impl Admin {
             .json(&json!({"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}))
             .send()
             .await?;
-        ensure!(answer.status().is_success(), "sign-in answered {}", answer.status());
+        ensure!(
+            answer.status().is_success(),
+            "sign-in answered {}",
+            answer.status()
+        );
         let cookie = answer
             .headers()
             .get("set-cookie")
@@ -59,7 +63,11 @@ impl Admin {
             .json(&json!({"name": name}))
             .send()
             .await?;
-        ensure!(answer.status().is_success(), "minting answered {}", answer.status());
+        ensure!(
+            answer.status().is_success(),
+            "minting answered {}",
+            answer.status()
+        );
         let body: Value = answer.json().await?;
         let text = |member: &str| body[member].as_str().map(str::to_owned);
         Ok(Credentials {
@@ -80,7 +88,9 @@ impl Admin {
             .error_for_status()?
             .json()
             .await?;
-        let states = body["states"].as_object().context("no states in the answer")?;
+        let states = body["states"]
+            .as_object()
+            .context("no states in the answer")?;
         Ok(states.values().filter_map(Value::as_u64).sum())
     }
 }

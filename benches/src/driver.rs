@@ -51,11 +51,17 @@ pub struct Outcome {
 }
 
 /// Sends `events` over the connections of `load`, a task's events all on one of them, and waits for every ack.
-pub async fn drive(credentials: &[Credentials], load: Load, events: Vec<BenchEvent>) -> anyhow::Result<Outcome> {
+pub async fn drive(
+    credentials: &[Credentials],
+    load: Load,
+    events: Vec<BenchEvent>,
+) -> anyhow::Result<Outcome> {
     let total = events.len();
     let mut links = Vec::with_capacity(load.connections);
     for (index, payloads) in payloads(load, events).into_iter().enumerate() {
-        let credentials = credentials.get(index % credentials.len()).context("no credentials")?;
+        let credentials = credentials
+            .get(index % credentials.len())
+            .context("no credentials")?;
         let (socket, signer) = connect(credentials, &format!("bench-{index}")).await?;
         links.push((socket, signer, payloads));
     }
@@ -63,12 +69,18 @@ pub async fn drive(credentials: &[Credentials], load: Load, events: Vec<BenchEve
     let runs: Vec<_> = links
         .into_iter()
         .map(|(socket, signer, payloads)| {
-            tokio::spawn(tokio::time::timeout(RUN_TIME_MAX, run_link(socket, signer, payloads, load.in_flight_max)))
+            tokio::spawn(tokio::time::timeout(
+                RUN_TIME_MAX,
+                run_link(socket, signer, payloads, load.in_flight_max),
+            ))
         })
         .collect();
     let mut times = Histogram::<u64>::new(3)?;
     for run in runs {
-        times.add(run.await?.context("not every frame was acknowledged in time")??)?;
+        times.add(
+            run.await?
+                .context("not every frame was acknowledged in time")??,
+        )?;
     }
     Ok(Outcome {
         events: total,
@@ -116,7 +128,11 @@ async fn run_link(
     while acked < payloads.len() {
         while sent_at.len() < payloads.len() && sent_at.len() - acked < in_flight_max {
             let index = sent_at.len();
-            let frame = signer.sign_json(FrameType::EventBatch, &format!("ev_{index:032x}"), payloads[index].as_bytes())?;
+            let frame = signer.sign_json(
+                FrameType::EventBatch,
+                &format!("ev_{index:032x}"),
+                payloads[index].as_bytes(),
+            )?;
             socket.feed(Message::binary(frame)).await?;
             sent_at.push(Instant::now());
         }
@@ -124,7 +140,9 @@ async fn run_link(
         let message = socket.next().await.context("the brain closed the link")??;
         if let Some(index) = acked_index(&message)? {
             acked += 1;
-            let began = sent_at.get(index).context("an ack for a frame that was not sent")?;
+            let began = sent_at
+                .get(index)
+                .context("an ack for a frame that was not sent")?;
             times.record(u64::try_from(began.elapsed().as_micros())?)?;
         }
     }
@@ -141,11 +159,19 @@ fn acked_index(message: &Message) -> anyhow::Result<Option<usize>> {
         Message::Close(frame) => bail!("the brain closed the link: {frame:?}"),
         _ => return Ok(None),
     };
-    let Some(at) = bytes.windows(MEMBER.len()).position(|window| window == MEMBER) else {
+    let Some(at) = bytes
+        .windows(MEMBER.len())
+        .position(|window| window == MEMBER)
+    else {
         return Ok(None);
     };
-    let digits = bytes.get(at + MEMBER.len()..at + MEMBER.len() + 32).context("a short ack id")?;
-    Ok(Some(usize::from_str_radix(std::str::from_utf8(digits)?, 16)?))
+    let digits = bytes
+        .get(at + MEMBER.len()..at + MEMBER.len() + 32)
+        .context("a short ack id")?;
+    Ok(Some(usize::from_str_radix(
+        std::str::from_utf8(digits)?,
+        16,
+    )?))
 }
 
 async fn connect(credentials: &Credentials, worker_id: &str) -> anyhow::Result<(Socket, Signer)> {
@@ -156,9 +182,11 @@ async fn connect(credentials: &Credentials, worker_id: &str) -> anyhow::Result<(
     let (mut socket, _) = connect_async(request).await?;
     let env = Env::system();
     let id = wire::new_frame_id(FrameType::Hello, &env);
-    socket.send(Message::binary(wire::encode_hello(&id, &hello(worker_id))?)).await?;
+    socket
+        .send(Message::binary(wire::encode_hello(&id, &hello(worker_id))?))
+        .await?;
     let answer = socket.next().await.context("no answer to hello")??;
-    let Message::Binary(_) | Message::Text(_) = &answer else {
+    let (Message::Binary(_) | Message::Text(_)) = &answer else {
         bail!("hello was answered with {answer:?}");
     };
     let ack = wire::decode_hello_ack(&answer.into_data())?;

@@ -32,7 +32,11 @@ pub async fn run(binary: &Path) -> anyhow::Result<Report> {
         again_ms.push(took.as_secs_f64() * 1_000.0);
     }
     starts(&mut report, "start to ready, new data dir", &mut fresh_ms);
-    starts(&mut report, "start to ready, existing data dir", &mut again_ms);
+    starts(
+        &mut report,
+        "start to ready, existing data dir",
+        &mut again_ms,
+    );
     memory(&mut report, binary, &dir).await?;
     Ok(report)
 }
@@ -57,21 +61,31 @@ async fn memory(report: &mut Report, binary: &Path, dir: &Path) -> anyhow::Resul
         let credentials = if index % 50 == 0 && index > 0 {
             admin.mint(&format!("footprint-{index}")).await?
         } else {
-            links.last().map_or_else(|| credentials.clone(), |link: &IdleLink| link.credentials.clone())
+            links.last().map_or_else(
+                || credentials.clone(),
+                |link: &IdleLink| link.credentials.clone(),
+            )
         };
         links.push(IdleLink::open(&credentials, &format!("bench-{index}")).await?);
     }
     tokio::time::sleep(SETTLE).await;
     // Sign-in hashes a password with 64 MiB: the base is read after it, with the first link open.
     let with_agents = brain.usage()?;
-    ensure!(links.iter().all(|link| link.is_open()), "the brain closed idle links");
+    ensure!(
+        links.iter().all(|link| link.is_open()),
+        "the brain closed idle links"
+    );
     drop(links);
     tokio::time::sleep(SETTLE).await;
     let after = brain.usage()?;
     let each = mib(with_agents.rss_kib.saturating_sub(idle.rss_kib)) * 100.0 / count(IDLE_AGENTS);
     report.line(
         format!("{IDLE_AGENTS} idle agents"),
-        &[("rss_mib", mib(with_agents.rss_kib)), ("mib_per_100_agents", each), ("rss_mib_after", mib(after.rss_kib))],
+        &[
+            ("rss_mib", mib(with_agents.rss_kib)),
+            ("mib_per_100_agents", each),
+            ("rss_mib_after", mib(after.rss_kib)),
+        ],
     );
     Ok(())
 }
@@ -80,7 +94,10 @@ fn mib(kib: u64) -> f64 {
     count(usize::try_from(kib).unwrap_or(usize::MAX)) / 1_024.0
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a bench are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a bench are far below 2^52"
+)]
 const fn count(value: usize) -> f64 {
     value as f64
 }

@@ -55,7 +55,8 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
         };
         for (index, (connections, per_frame)) in SHAPES.into_iter().enumerate() {
             let events = work(&options, u64::try_from(index)?, per_frame);
-            let outcome = drive(&[credentials.clone()], load(connections, per_frame), events).await?;
+            let outcome =
+                drive(&[credentials.clone()], load(connections, per_frame), events).await?;
             line(&mut report, connections, per_frame, &outcome, None);
         }
         return Ok(report);
@@ -73,8 +74,17 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
         let (tasks, before) = (events.len() / 3, brain.usage()?);
         let outcome = drive(&credentials, load(connections, per_frame), events).await?;
         let stored = admin.task_count().await?;
-        ensure!(stored == u64::try_from(tasks)?, "{stored} of {tasks} tasks are there");
-        line(&mut report, connections, per_frame, &outcome, Some((before, brain.usage()?)));
+        ensure!(
+            stored == u64::try_from(tasks)?,
+            "{stored} of {tasks} tasks are there"
+        );
+        line(
+            &mut report,
+            connections,
+            per_frame,
+            &outcome,
+            Some((before, brain.usage()?)),
+        );
     }
     let folder = tempfile::tempdir()?;
     let events = work(&options, 99, 100);
@@ -84,7 +94,11 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
 }
 
 fn work(options: &Options, seed: u64, per_frame: usize) -> Vec<BenchEvent> {
-    let tasks = if per_frame == 1 { options.tasks_single } else { options.tasks_batched };
+    let tasks = if per_frame == 1 {
+        options.tasks_single
+    } else {
+        options.tasks_batched
+    };
     lifecycle(seed + 1, tasks, Env::system().now())
 }
 
@@ -97,9 +111,18 @@ const fn load(connections: usize, per_frame: usize) -> Load {
     }
 }
 
-fn line(report: &mut Report, connections: usize, per_frame: usize, outcome: &Outcome, brain: Option<(Usage, Usage)>) {
+fn line(
+    report: &mut Report,
+    connections: usize,
+    per_frame: usize,
+    outcome: &Outcome,
+    brain: Option<(Usage, Usage)>,
+) {
     let seconds = outcome.took.as_secs_f64();
-    #[expect(clippy::cast_precision_loss, reason = "event counts of a bench are far below 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "event counts of a bench are far below 2^52"
+    )]
     let mut values = vec![
         ("events_per_s", outcome.events as f64 / seconds),
         ("ack_p50_ms", millis(outcome.ack_p50)),
@@ -107,8 +130,14 @@ fn line(report: &mut Report, connections: usize, per_frame: usize, outcome: &Out
         ("driver_cpu", outcome.driver_cpu_seconds / seconds),
     ];
     if let Some((before, after)) = brain {
-        values.push(("brain_cpu", (after.cpu_seconds - before.cpu_seconds) / seconds));
-        #[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^52")]
+        values.push((
+            "brain_cpu",
+            (after.cpu_seconds - before.cpu_seconds) / seconds,
+        ));
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "memory in KiB is far below 2^52"
+        )]
         values.push(("rss_mib", after.rss_kib as f64 / 1_024.0));
     }
     report.line(format!("{connections} x {per_frame} per frame"), &values);

@@ -36,7 +36,12 @@ impl BrainProcess {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let began = Instant::now();
         let child = Command::new(binary)
-            .args(["serve", "--bind", &format!("127.0.0.1:{port}"), "--data-dir"])
+            .args([
+                "serve",
+                "--bind",
+                &format!("127.0.0.1:{port}"),
+                "--data-dir",
+            ])
             .arg(data_dir)
             .env("Z4J_BOOTSTRAP_ADMIN_EMAIL", ADMIN_EMAIL)
             .env("Z4J_BOOTSTRAP_ADMIN_PASSWORD", ADMIN_PASSWORD)
@@ -95,8 +100,15 @@ pub fn usage_of(pid: u32) -> anyhow::Result<Usage> {
     let number = |index: usize| fields.get(index).and_then(|text| text.parse::<u64>().ok());
     let ticks = number(11).context("no user time")? + number(12).context("no system time")?;
     let statm = fs::read_to_string(format!("/proc/{pid}/statm"))?;
-    let pages: u64 = statm.split_whitespace().nth(1).context("no resident pages")?.parse()?;
-    #[expect(clippy::cast_precision_loss, reason = "ticks of a bench run are far below 2^52")]
+    let pages: u64 = statm
+        .split_whitespace()
+        .nth(1)
+        .context("no resident pages")?
+        .parse()?;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "ticks of a bench run are far below 2^52"
+    )]
     let cpu_seconds = ticks as f64 / TICKS_PER_SECOND;
     Ok(Usage {
         cpu_seconds,
@@ -110,7 +122,9 @@ fn ready(port: u16) -> bool {
     let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else {
         return false;
     };
-    let request = format!("GET /health/ready HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n");
+    let request = format!(
+        "GET /health/ready HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n"
+    );
     let mut answer = [0; 12];
     stream.write_all(request.as_bytes()).is_ok()
         && stream.read_exact(&mut answer).is_ok()

@@ -41,13 +41,21 @@ impl Report {
     pub fn line(&mut self, name: impl Into<String>, values: &[(&str, f64)]) {
         self.lines.push(Line {
             name: name.into(),
-            values: values.iter().map(|(column, value)| ((*column).to_owned(), *value)).collect(),
+            values: values
+                .iter()
+                .map(|(column, value)| ((*column).to_owned(), *value))
+                .collect(),
         });
     }
 
     /// Prints the table and writes `target/bench/NAME.json`.
     pub fn finish(&self) -> anyhow::Result<()> {
-        let width = self.lines.iter().map(|line| line.name.len()).max().unwrap_or(0);
+        let width = self
+            .lines
+            .iter()
+            .map(|line| line.name.len())
+            .max()
+            .unwrap_or(0);
         println!("\n{}", self.name);
         for line in &self.lines {
             let cells: Vec<String> = line
@@ -60,7 +68,9 @@ impl Report {
         for note in &self.notes {
             println!("  note: {note}");
         }
-        let path = target_dir()?.join("bench").join(format!("{}.json", self.name));
+        let path = target_dir()?
+            .join("bench")
+            .join(format!("{}.json", self.name));
         fs::create_dir_all(path.parent().context("no folder")?)?;
         fs::write(&path, serde_json::to_vec_pretty(self)?)?;
         println!("  written: target/bench/{}.json", self.name);

@@ -40,13 +40,25 @@ pub async fn sqlite(dir: &Path, events: &[BenchEvent]) -> anyhow::Result<f64> {
             .filter(|outcome| matches!(outcome, EventOutcome::Inserted))
             .count();
     }
-    ensure!(inserted == events.len(), "{inserted} of {} events were stored", events.len());
-    #[expect(clippy::cast_precision_loss, reason = "event counts of a bench are far below 2^52")]
+    ensure!(
+        inserted == events.len(),
+        "{inserted} of {} events were stored",
+        events.len()
+    );
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "event counts of a bench are far below 2^52"
+    )]
     let rate = events.len() as f64 / began.elapsed().as_secs_f64();
     Ok(rate)
 }
 
-fn row(project: ProjectId, agent: AgentId, engine: &Arc<str>, event: &BenchEvent) -> anyhow::Result<IngestEvent> {
+fn row(
+    project: ProjectId,
+    agent: AgentId,
+    engine: &Arc<str>,
+    event: &BenchEvent,
+) -> anyhow::Result<IngestEvent> {
     let kind = EventKind::parse(event.kind);
     let raw: &RawValue = serde_json::from_str(&event.data)?;
     let task = TaskEvent::from_data(kind.clone(), event.at, Some(agent), raw);
