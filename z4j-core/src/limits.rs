@@ -159,3 +159,19 @@ pub const PATTERN_CHARS_MAX: usize = 256;
 
 /// Tags of one task that are kept.
 pub const TASK_TAGS_MAX: usize = 32;
+
+// ---- stores -------------------------------------------------------------------------------------
+/// Rows of one page of a list (reliability).
+pub const PAGE_ROWS_MAX: u32 = 500;
+/// Longest error message in a task list, in bytes.
+pub const SUMMARY_MESSAGE_BYTES_MAX: usize = 300;
+/// Longest excerpt of a frame in the quarantine, in bytes.
+pub const QUARANTINE_EXCERPT_BYTES_MAX: usize = 4096;
+/// Frames of one project in the quarantine; the oldest goes first.
+pub const QUARANTINE_ROWS_MAX: u32 = 1_000;
+/// Runtimes of one agent whose declared loss is told apart; the oldest are summed up.
+pub const LOSS_RUNTIMES_MAX: u32 = 256;
+/// Longest description of a browser that is kept with a session, in bytes.
+pub const USER_AGENT_BYTES_MAX: usize = 256;
+/// Longest idempotency key, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;

@@ -24,14 +24,15 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     ///   same id twice within a batch counts once.
     /// - Task records change only through [`crate::task::apply`], once for each event that was inserted; counters by
     ///   [`crate::task::counter_delta`] only.
-    /// - An event that can never be stored must not fail its neighbours ([`EventOutcome::Poison`]).
+    /// - An event that can never be stored must not fail its neighbours ([`EventOutcome::Poison`]); among these are
+    ///   events of a project that does not exist.
     /// - The same batch again must leave the same rows.
     ///
     /// # Errors
     /// Any [`StoreError`]: the caller must not acknowledge and may send the batch again.
     async fn ingest(&self, batch: IngestBatch) -> Result<IngestReceipt, StoreError>;
 
-    /// The events of one task, by `occurred_at` and then by the order of kinds in an attempt.
+    /// The events of one task, by `occurred_at` and then by [`timeline_rank`].
     ///
     /// # Errors
     /// Any [`StoreError`].
@@ -170,4 +171,17 @@ pub struct EventRow {
     pub worker: Option<String>,
     /// The redacted `data` object as JSON text.
     pub data: String,
+}
+
+/// The order of kinds that happened in the same microsecond: that of an attempt.
+#[must_use]
+pub const fn timeline_rank(kind: &EventKind) -> u8 {
+    match kind {
+        EventKind::TaskSent => 0,
+        EventKind::TaskReceived => 1,
+        EventKind::TaskStarted => 2,
+        EventKind::TaskRetried => 4,
+        EventKind::TaskSucceeded | EventKind::TaskFailed | EventKind::TaskRevoked | EventKind::TaskRejected => 5,
+        _ => 3,
+    }
 }

@@ -66,8 +66,9 @@ pub trait FleetStore: Debug + Send + Sync + 'static {
     /// Any [`StoreError`].
     async fn close_links(&self, closes: Vec<CloseLink>) -> Result<Vec<WorkerRow>, StoreError>;
 
-    /// Closes every link of `replica` and of brains that are gone; for the start after a crash.
-    /// Answers how many were open.
+    /// Closes every link of `replica`; without one, of every brain, for a store that no other brain uses. For the
+    /// start after a crash: what the links vouched for becomes offline as in [`Self::close_links`]. Answers how many
+    /// were open.
     ///
     /// # Errors
     /// Any [`StoreError`].

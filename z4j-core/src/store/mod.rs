@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod fleet;
 mod identity;
+mod loss;
 mod page;
 mod tasks;
 
@@ -29,7 +30,7 @@ pub use coordination::{Coordination, LeaseOutcome, LeaseRequest, StoreHealth, To
 pub use error::{StoreError, StoreErrorKind};
 pub use events::{
     EventOutcome, EventRow, EventStore, IngestBatch, IngestEvent, IngestReceipt, PoisonFrame,
-    TaskChange,
+    TaskChange, timeline_rank,
 };
 pub use fleet::{
     AgentIdentity, AgentProfile, AgentReport, AgentRow, CloseLink, FleetStore, LinkRow, MintAgent,
@@ -41,6 +42,7 @@ pub use identity::{
     IdentityStore, MembershipRow, NewSession, PasswordHash, ProjectRow, SessionRow, SetPassword, SetupOutcome,
     SetupToken, UserRow,
 };
+pub use loss::{latest_loss, total_loss};
 pub use page::{Cursor, Page, PageRequest};
 pub use tasks::{
     Facet, Facets, MinuteCount, StateCount, TaskDetail, TaskFilter, TaskNode, TaskQueries,

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::{Page, PageRequest, StoreError};
 use crate::id::{AgentId, ProjectId, TaskKey};
+use crate::limits::SUMMARY_MESSAGE_BYTES_MAX;
 use crate::task::{TaskRecord, TaskState};
 use crate::time::Timestamp;
 
@@ -158,6 +159,50 @@ pub struct TaskSummary {
     pub tags: Vec<String>,
     /// When the brain first heard of it.
     pub created_at: Timestamp,
+}
+
+impl TaskSummary {
+    /// What lists show of `record`. Family links are not in a record: they are left empty.
+    #[must_use]
+    pub fn from_record(key: TaskKey, record: &TaskRecord, created_at: Timestamp) -> Self {
+        let view = record.view();
+        Self {
+            key,
+            name: owned(view.name),
+            queue: owned(view.queue),
+            state: view.state,
+            state_at: view.state_at,
+            priority: owned(view.priority),
+            exception: owned(view.exception),
+            exception_message: view.exception_message.map(first_line),
+            retry_count: view.retry_count,
+            eta: view.eta,
+            sent_at: view.sent_at,
+            received_at: view.received_at,
+            started_at: view.started_at,
+            finished_at: view.finished_at,
+            runtime_ms: view.runtime_ms,
+            wait_ms: view.wait_ms,
+            worker: owned(view.worker),
+            agent_id: view.agent,
+            parent_task_id: owned(view.parent_task_id),
+            root_task_id: owned(view.root_task_id),
+            retried_as: None,
+            retry_of: None,
+            tags: view.tags.iter().map(ToString::to_string).collect(),
+            created_at,
+        }
+    }
+}
+
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
+}
+
+fn first_line(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let end = line.floor_char_boundary(SUMMARY_MESSAGE_BYTES_MAX);
+    line.get(..end).unwrap_or_default().to_owned()
 }
 
 /// A task with its payloads.
