@@ -55,9 +55,10 @@ class Worker:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.terminate()
+            # A cold stop: a warm one waits for the tasks that are running, and some of ours run for minutes.
+            self.process.send_signal(signal.SIGQUIT)
             try:
-                self.process.wait(15)
+                self.process.wait(10)
             except subprocess.TimeoutExpired:
                 pass
         try:
