@@ -51,7 +51,9 @@ struct Session {
 impl Session {
     fn new(agent_id: &str, project_id: &str, session_id: &str) -> Self {
         let project: ProjectId = project_id.parse().unwrap();
-        let key = MasterSecret::new(MASTER.to_vec()).unwrap().project_key(project);
+        let key = MasterSecret::new(MASTER.to_vec())
+            .unwrap()
+            .project_key(project);
         let binding = SessionBinding {
             agent_id: agent_id.to_owned(),
             project_id: project_id.to_owned(),
@@ -114,7 +116,11 @@ impl Replay {
             },
             "hello_ack" => {
                 let ack = decode_hello_ack(frame.as_bytes()).unwrap();
-                self.session = Some(Session::new(&ack.agent_id, &ack.project_id, &ack.session_id));
+                self.session = Some(Session::new(
+                    &ack.agent_id,
+                    &ack.project_id,
+                    &ack.session_id,
+                ));
             }
             _ => self.signed(dir, frame, &head),
         }
@@ -123,7 +129,11 @@ impl Replay {
     fn signed(&mut self, dir: &str, frame: &str, head: &Head) {
         let session = self.session.as_mut().unwrap();
         let upward = dir == "agent->brain";
-        let verifier = if upward { &mut session.upward } else { &mut session.downward };
+        let verifier = if upward {
+            &mut session.upward
+        } else {
+            &mut session.downward
+        };
         let received = Received {
             at: head.ts.unwrap(),
             elapsed: Duration::from_secs(1),

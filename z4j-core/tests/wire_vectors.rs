@@ -141,7 +141,12 @@ fn project_keys_are_derived_as_the_protocol_says() {
         let master = MasterSecret::new(STANDARD.decode(&vector.master_b64).unwrap()).unwrap();
         let key = master.project_key(ProjectId::from_uuid(vector.project_id));
         assert_eq!(hex(key.expose()), vector.key_hex, "{}", vector.name);
-        assert_eq!(key.to_hmac_secret().expose(), vector.hmac_secret_text, "{}", vector.name);
+        assert_eq!(
+            key.to_hmac_secret().expose(),
+            vector.hmac_secret_text,
+            "{}",
+            vector.name
+        );
     }
     for vector in pack().key_derivation_errors {
         let refused = MasterSecret::new(STANDARD.decode(&vector.master_b64).unwrap());
@@ -163,11 +168,19 @@ fn hmac_secrets_are_read_as_agents_read_them() {
 fn token_hashes_and_purge_tokens_agree() {
     for vector in pack().token_hash {
         let master = MasterSecret::new(STANDARD.decode(&vector.master_b64).unwrap()).unwrap();
-        assert_eq!(master.token_hash(&vector.token), vector.hash_hex, "{}", vector.name);
+        assert_eq!(
+            master.token_hash(&vector.token),
+            vector.hash_hex,
+            "{}",
+            vector.name
+        );
     }
     for vector in pack().purge_token {
         let key = SecretKey::from_bytes(unhex(&vector.key_hex));
-        assert_eq!(key.purge_token(&vector.queue, vector.depth), vector.token_hex);
+        assert_eq!(
+            key.purge_token(&vector.queue, vector.depth),
+            vector.token_hex
+        );
     }
 }
 
@@ -191,14 +204,23 @@ fn envelopes_have_the_signed_bytes_and_the_mac_of_the_vectors() {
             vector.name
         );
         let key = SecretKey::from_bytes(unhex(&vector.key_hex));
-        assert_eq!(frame_mac(wire, &key, &binding).unwrap(), vector.hmac_hex, "{}", vector.name);
+        assert_eq!(
+            frame_mac(wire, &key, &binding).unwrap(),
+            vector.hmac_hex,
+            "{}",
+            vector.name
+        );
     }
 }
 
 #[test]
 fn what_has_no_canonical_form_is_refused() {
     for vector in pack().uncanonicalisable {
-        assert!(canonical_value(vector.wire_text.as_bytes()).is_err(), "{}", vector.name);
+        assert!(
+            canonical_value(vector.wire_text.as_bytes()).is_err(),
+            "{}",
+            vector.name
+        );
     }
 }
 
@@ -248,6 +270,9 @@ fn schedule_digests_agree() {
 #[test]
 fn name_based_uuids_are_those_of_the_reference() {
     for vector in pack().brain_event_id {
-        assert_eq!(Uuid::new_v5(&vector.namespace, vector.name_text.as_bytes()), vector.uuid5);
+        assert_eq!(
+            Uuid::new_v5(&vector.namespace, vector.name_text.as_bytes()),
+            vector.uuid5
+        );
     }
 }

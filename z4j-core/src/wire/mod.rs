@@ -40,6 +40,12 @@ mod scan;
 mod sign;
 mod verify;
 
+/// Notes about JSON text, for the other modules of this crate that read or rewrite it.
+pub(crate) mod notes {
+    pub(crate) use super::canon::{members_of, text_of, write_text};
+    pub(crate) use super::scan::{Kind, Node, Tape};
+}
+
 pub use canon::canonical_value;
 pub use close::CloseCode;
 pub use codec::{

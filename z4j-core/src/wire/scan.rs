@@ -47,6 +47,15 @@ pub(crate) struct Tape<'a> {
 impl<'a> Tape<'a> {
     /// Checks that `bytes` are one JSON value in UTF-8.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, JsonError> {
+        Self::parse_keeping(bytes, KEPT_DEPTH)
+    }
+
+    /// As [`Tape::parse`], with notes of everything.
+    pub(crate) fn parse_whole(bytes: &'a [u8]) -> Result<Self, JsonError> {
+        Self::parse_keeping(bytes, usize::MAX)
+    }
+
+    fn parse_keeping(bytes: &'a [u8], kept_depth: usize) -> Result<Self, JsonError> {
         let text = std::str::from_utf8(bytes).map_err(|_| JsonError::Utf8)?;
         if u32::try_from(text.len()).is_err() {
             return Err(JsonError::TooLong);
@@ -54,6 +63,7 @@ impl<'a> Tape<'a> {
         let mut scanner = Scanner {
             bytes,
             at: 0,
+            kept_depth,
             nodes: Vec::with_capacity(16 + bytes.len() / 24),
         };
         scanner.skip_space();
@@ -87,6 +97,7 @@ impl<'a> Tape<'a> {
 struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
+    kept_depth: usize,
     nodes: Vec<Node>,
 }
 
@@ -182,7 +193,7 @@ impl Scanner<'_> {
                 }
             }
         }
-        if verbatim && depth >= KEPT_DEPTH {
+        if verbatim && depth >= self.kept_depth {
             self.nodes.truncate(own + 1);
         }
         let (end, next) = (narrow(self.at), narrow(self.nodes.len()));
