@@ -2,6 +2,12 @@
 
 use super::CommandState;
 
+use self::CommandAbsorbReason as Why;
+use self::CommandInput as Input;
+use self::CommandRefuseReason as No;
+use self::CommandVerdict::{Absorb, Advance, Refuse};
+use super::CommandState as State;
+
 /// What happened to a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CommandInput {
@@ -68,83 +74,75 @@ pub enum CommandRefuseReason {
 /// Total and pure. Every terminal state but [`CommandState::Unknown`] is final; the same input twice in a row changes
 /// nothing the second time, unless the command was sent again in between.
 pub const fn apply(state: CommandState, input: CommandInput) -> CommandVerdict {
-    use CommandAbsorbReason as Why;
-    use CommandRefuseReason as No;
-    use CommandState as S;
-    use CommandVerdict::{Absorb, Advance, Refuse};
+    match state {
+        CommandState::Pending => pending(input),
+        CommandState::Dispatched | CommandState::Acknowledged => in_flight(state, input),
+        CommandState::Unknown => unknown(input),
+        CommandState::Completed
+        | CommandState::Failed
+        | CommandState::TimedOut
+        | CommandState::Cancelled => settled(state, input),
+    }
+}
+
+/// An answer can only find a pending command that came back from a lost link; it is as true as ever.
+const fn pending(input: CommandInput) -> CommandVerdict {
+    match input {
+        Input::Claimed => Advance(State::Dispatched),
+        Input::Succeeded => Advance(State::Completed),
+        Input::Failed { indeterminate } => Advance(failure(indeterminate)),
+        Input::DeadlineReached { was_dispatched } if was_dispatched => Advance(State::Unknown),
+        Input::DeadlineReached { .. } => Advance(State::TimedOut),
+        Input::Cancelled => Advance(State::Cancelled),
+        Input::AckReceived | Input::LinkLost { .. } => Absorb(Why::NotInFlight),
+    }
+}
+
+const fn in_flight(state: CommandState, input: CommandInput) -> CommandVerdict {
+    match input {
+        Input::AckReceived if matches!(state, State::Acknowledged) => Absorb(Why::Repeated),
+        Input::AckReceived => Advance(State::Acknowledged),
+        Input::Succeeded => Advance(State::Completed),
+        Input::Failed { indeterminate } => Advance(failure(indeterminate)),
+        Input::LinkLost { can_resend } if can_resend => Advance(State::Pending),
+        Input::LinkLost { .. } | Input::DeadlineReached { .. } => Advance(State::Unknown),
+        Input::Claimed | Input::Cancelled => Refuse(No::Taken),
+    }
+}
+
+/// Only a clear answer settles what was not known.
+const fn unknown(input: CommandInput) -> CommandVerdict {
+    match input {
+        Input::Succeeded => Advance(State::Completed),
+        Input::Failed { indeterminate } if indeterminate => Absorb(Why::Settled),
+        Input::Failed { .. } => Advance(State::Failed),
+        Input::AckReceived | Input::DeadlineReached { .. } | Input::LinkLost { .. } => {
+            Absorb(Why::Settled)
+        }
+        Input::Claimed => Refuse(No::Taken),
+        Input::Cancelled => Refuse(No::Final),
+    }
+}
+
+const fn settled(state: CommandState, input: CommandInput) -> CommandVerdict {
     match (state, input) {
-        (S::Pending, CommandInput::Claimed) => Advance(S::Dispatched),
-        (_, CommandInput::Claimed) => Refuse(No::Taken),
-
-        (S::Dispatched, CommandInput::AckReceived) => Advance(S::Acknowledged),
-        (S::Acknowledged, CommandInput::AckReceived) => Absorb(Why::Repeated),
-        (S::Pending, CommandInput::AckReceived) => Absorb(Why::NotInFlight),
-
-        // A pending command can only be answered after it came back from a lost link; the answer is as true as ever.
-        (S::Pending | S::Dispatched | S::Acknowledged | S::Unknown, CommandInput::Succeeded) => {
-            Advance(S::Completed)
+        (State::Completed, Input::Succeeded) | (State::Cancelled, Input::Cancelled) => {
+            Absorb(Why::Repeated)
         }
-        (
-            S::Pending | S::Dispatched | S::Acknowledged | S::Unknown,
-            CommandInput::Failed {
-                indeterminate: false,
-            },
-        ) => Advance(S::Failed),
-        (
-            S::Pending | S::Dispatched | S::Acknowledged,
-            CommandInput::Failed {
-                indeterminate: true,
-            },
-        ) => Advance(S::Unknown),
-        (S::Completed, CommandInput::Succeeded)
-        | (
-            S::Failed,
-            CommandInput::Failed {
-                indeterminate: false,
-            },
-        ) => Absorb(Why::Repeated),
-        (
-            _,
-            CommandInput::Failed {
-                indeterminate: true,
-            },
-        ) => Absorb(Why::Settled),
-        (
-            _,
-            CommandInput::Succeeded
-            | CommandInput::Failed {
-                indeterminate: false,
-            },
-        ) => Refuse(No::Final),
-
-        (
-            S::Pending,
-            CommandInput::DeadlineReached {
-                was_dispatched: false,
-            },
-        ) => Advance(S::TimedOut),
-        (S::Pending | S::Dispatched | S::Acknowledged, CommandInput::DeadlineReached { .. }) => {
-            Advance(S::Unknown)
+        (_, Input::Failed { indeterminate }) if indeterminate => Absorb(Why::Settled),
+        (State::Failed, Input::Failed { .. }) => Absorb(Why::Repeated),
+        (_, Input::AckReceived | Input::DeadlineReached { .. } | Input::LinkLost { .. }) => {
+            Absorb(Why::Settled)
         }
+        (_, Input::Claimed) => Refuse(No::Taken),
+        (_, Input::Succeeded | Input::Failed { .. } | Input::Cancelled) => Refuse(No::Final),
+    }
+}
 
-        (S::Dispatched | S::Acknowledged, CommandInput::LinkLost { can_resend: true }) => {
-            Advance(S::Pending)
-        }
-        (S::Dispatched | S::Acknowledged, CommandInput::LinkLost { can_resend: false }) => {
-            Advance(S::Unknown)
-        }
-        (S::Pending, CommandInput::LinkLost { .. }) => Absorb(Why::NotInFlight),
-
-        (S::Pending, CommandInput::Cancelled) => Advance(S::Cancelled),
-        (S::Cancelled, CommandInput::Cancelled) => Absorb(Why::Repeated),
-        (S::Dispatched | S::Acknowledged, CommandInput::Cancelled) => Refuse(No::Taken),
-        (_, CommandInput::Cancelled) => Refuse(No::Final),
-
-        (
-            _,
-            CommandInput::AckReceived
-            | CommandInput::DeadlineReached { .. }
-            | CommandInput::LinkLost { .. },
-        ) => Absorb(Why::Settled),
+const fn failure(indeterminate: bool) -> CommandState {
+    if indeterminate {
+        State::Unknown
+    } else {
+        State::Failed
     }
 }

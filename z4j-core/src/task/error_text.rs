@@ -1,6 +1,6 @@
 //! Takes an error apart that came as one text.
 
-use super::TaskFacts;
+use super::{TaskFacts, Text};
 
 /// Some engines put the whole traceback into `exception`. Its last line names the class and the message.
 pub(super) fn split(facts: &mut TaskFacts) {
@@ -22,7 +22,7 @@ pub(super) fn split(facts: &mut TaskFacts) {
         None => (last.trim(), None),
     };
     if !is_class_path(class) {
-        facts.traceback.get_or_insert_with(|| whole.clone());
+        facts.traceback.get_or_insert_with(|| Text::clone(&whole));
         facts.exception = None;
         facts
             .exception_message
@@ -35,7 +35,7 @@ pub(super) fn split(facts: &mut TaskFacts) {
             .exception_message
             .get_or_insert_with(|| message.into());
     }
-    facts.traceback.get_or_insert_with(|| whole.clone());
+    facts.traceback.get_or_insert_with(|| Text::clone(&whole));
 }
 
 fn is_class_path(text: &str) -> bool {
