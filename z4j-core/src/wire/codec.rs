@@ -1,6 +1,8 @@
 //! Unsigned frames, and ids of frames.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use super::canon::write_text;
 use super::envelope::Envelope;
@@ -42,14 +44,25 @@ fn encode_unsigned<T: Serialize>(
     Ok(out)
 }
 
+/// The one member of a hello that is read before the protocol is known.
+#[derive(Deserialize)]
+struct Spoken<'a> {
+    #[serde(borrow)]
+    protocol_version: Cow<'a, str>,
+}
+
 /// Reads the first frame of an agent, with its id.
 ///
 /// # Errors
-/// A [`Refusal`]: [`Refusal::NotHello`] for another known type, [`Refusal::OtherVersion`] also for a hello that
-/// speaks another `protocol_version`.
+/// A [`Refusal`]: [`Refusal::NotHello`] for another known type, [`Refusal::OtherProtocol`] for a hello that speaks
+/// another `protocol_version`, whatever else it holds.
 pub fn decode_hello(frame: &[u8]) -> Result<(String, Hello), Refusal> {
     let envelope = open_unsigned(frame, FrameType::Hello)?;
     let payload = envelope.payload()?;
+    let spoken: Spoken<'_> = payload.decode().map_err(|_| Refusal::Malformed)?;
+    if spoken.protocol_version != limits::PROTOCOL_VERSION_TEXT {
+        return Err(Refusal::OtherProtocol);
+    }
     let hello: Hello = payload.decode().map_err(|_| Refusal::Malformed)?;
     if !hello.is_within_limits() {
         return Err(Refusal::Malformed);

@@ -53,6 +53,25 @@ pub struct HostInfo {
 }
 
 impl Hello {
+    /// A hello that speaks this protocol and offers nothing yet.
+    #[must_use]
+    pub fn new(agent_version: &str, framework: &str) -> Self {
+        Self {
+            protocol_version: limits::PROTOCOL_VERSION_TEXT.to_owned(),
+            agent_version: agent_version.to_owned(),
+            framework: framework.to_owned(),
+            engines: Vec::new(),
+            schedulers: Vec::new(),
+            capabilities: BTreeMap::new(),
+            host: HostInfo::default(),
+            worker_id: None,
+            worker_role: None,
+            worker_pid: None,
+            worker_started_at: None,
+            runtime_features: Vec::new(),
+        }
+    }
+
     /// Checks the caps of wire §4.1.
     #[must_use]
     pub fn is_within_limits(&self) -> bool {

@@ -64,8 +64,10 @@ pub enum Refusal {
     NotObject,
     /// `v` is missing or no integer.
     BadVersion,
-    /// `v` is another integer than 2, or hello speaks another protocol.
+    /// `v` is another integer than 2.
     OtherVersion,
+    /// hello speaks another `protocol_version`.
+    OtherProtocol,
     /// `type` is missing, no text, or not of protocol v2.
     UnknownType,
     /// A member has a type that the protocol does not allow.
@@ -86,7 +88,7 @@ impl Refusal {
             Self::Hmac | Self::Seq | Self::Nonce | Self::Ts | Self::Stale { .. } => {
                 RefusalClass::Signature
             }
-            Self::OtherVersion => RefusalClass::Version,
+            Self::OtherVersion | Self::OtherProtocol => RefusalClass::Version,
             Self::TooBig => RefusalClass::Size,
             Self::NotJson(_)
             | Self::NotObject
@@ -111,6 +113,7 @@ impl Refusal {
             Self::NotObject => "not_object",
             Self::BadVersion => "bad_version",
             Self::OtherVersion => "other_version",
+            Self::OtherProtocol => "other_protocol",
             Self::UnknownType => "unknown_type",
             Self::Malformed => "malformed",
             Self::NotHello => "not_hello",
