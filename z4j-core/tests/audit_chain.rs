@@ -152,8 +152,11 @@ fn a_whole_chain_is_whole_and_can_be_walked_in_pieces() {
     assert_eq!((nothing.length, nothing.head), (0, None));
 }
 
+/// What is changed, how, and what the walk must say.
+type Change = (&'static str, fn(&mut AuditEntry), FaultKind);
+
 /// Every field of an entry, changed alone.
-fn changes() -> Vec<(&'static str, fn(&mut AuditEntry), FaultKind)> {
+fn changes() -> Vec<Change> {
     vec![
         ("version", |e| e.version = 2, FaultKind::Version),
         ("chain", |e| e.chain = ChainId::Instance, FaultKind::Chain),
