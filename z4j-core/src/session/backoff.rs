@@ -127,3 +127,49 @@ impl Backoff {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_delays_double_within_three_tenths_up_to_the_largest() {
+        let env = Env::system();
+        let mut backoff = Backoff::new(BackoffPolicy::published());
+        for base in [10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 600.0, 600.0] {
+            let delay = backoff.delay(FailureClass::Auth, &env).as_secs_f64();
+            assert!((base..=base * 1.3).contains(&delay), "{delay} for {base}");
+        }
+        assert_eq!(backoff.streak(FailureClass::Connection), 0);
+    }
+
+    #[test]
+    fn full_jitter_stays_below_the_cap_however_long_it_lasts() {
+        let env = Env::system();
+        let mut backoff = Backoff::new(BackoffPolicy::full_jitter());
+        for _ in 0..100 {
+            assert!(backoff.delay(FailureClass::Connection, &env) < Duration::from_secs(30));
+        }
+    }
+
+    #[test]
+    fn only_a_good_session_makes_delays_start_anew() {
+        let env = Env::system();
+        let mut backoff = Backoff::new(BackoffPolicy::published());
+        backoff.delay(FailureClass::Connection, &env);
+        backoff.session_ended(Duration::from_secs(59), false);
+        assert_eq!(backoff.streak(FailureClass::Connection), 1);
+        backoff.session_ended(Duration::ZERO, true);
+        assert_eq!(backoff.streak(FailureClass::Connection), 0);
+        backoff.delay(FailureClass::Connection, &env);
+        backoff.session_ended(GOOD_SESSION, false);
+        assert_eq!(backoff.streak(FailureClass::Connection), 0);
+    }
+
+    #[test]
+    fn the_worst_class_is_the_largest() {
+        let classes = FailureClass::ALL;
+        assert!(classes.is_sorted());
+        assert_eq!(classes.iter().max(), Some(&FailureClass::Auth));
+    }
+}

@@ -44,7 +44,7 @@ fn encode_unsigned<T: Serialize>(
     Ok(out)
 }
 
-/// The one member of a hello that is read before the protocol is known.
+/// The one member of a hello that every version has.
 #[derive(Deserialize)]
 struct Spoken<'a> {
     #[serde(borrow)]
@@ -54,16 +54,21 @@ struct Spoken<'a> {
 /// Reads the first frame of an agent, with its id.
 ///
 /// # Errors
-/// A [`Refusal`]: [`Refusal::NotHello`] for another known type, [`Refusal::OtherProtocol`] for a hello that speaks
-/// another `protocol_version`, whatever else it holds.
+/// A [`Refusal`]: [`Refusal::NotHello`] for another known type, [`Refusal::OtherProtocol`] for a hello that cannot be
+/// read and speaks another `protocol_version`. One that can be read is returned, whatever it speaks.
 pub fn decode_hello(frame: &[u8]) -> Result<(String, Hello), Refusal> {
     let envelope = open_unsigned(frame, FrameType::Hello)?;
     let payload = envelope.payload()?;
-    let spoken: Spoken<'_> = payload.decode().map_err(|_| Refusal::Malformed)?;
-    if spoken.protocol_version != limits::PROTOCOL_VERSION_TEXT {
-        return Err(Refusal::OtherProtocol);
-    }
-    let hello: Hello = payload.decode().map_err(|_| Refusal::Malformed)?;
+    let hello: Hello = payload.decode().map_err(|_| {
+        let spoken = payload.decode::<Spoken<'_>>();
+        let other =
+            spoken.is_ok_and(|spoken| spoken.protocol_version != limits::PROTOCOL_VERSION_TEXT);
+        if other {
+            Refusal::OtherProtocol
+        } else {
+            Refusal::Malformed
+        }
+    })?;
     if !hello.is_within_limits() {
         return Err(Refusal::Malformed);
     }
