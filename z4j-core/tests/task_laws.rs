@@ -142,6 +142,36 @@ fn model(events: &[TaskEvent]) -> (TaskState, Timestamp) {
     state.or_else(|| weak.into_values().next_back()).unwrap()
 }
 
+/// Each kind is absent or happened at one of three times: every tie and every order there is.
+#[test]
+fn every_small_history_has_the_state_of_the_model() {
+    const KINDS: [EventKind; 7] = [
+        EventKind::TaskReceived,
+        EventKind::TaskStarted,
+        EventKind::TaskRetried,
+        EventKind::TaskSucceeded,
+        EventKind::TaskFailed,
+        EventKind::TaskRevoked,
+        EventKind::TaskRejected,
+    ];
+    for code in 1..4_i64.pow(7) {
+        let mut rest = code;
+        let mut events = Vec::new();
+        for kind in KINDS {
+            if rest % 4 > 0 {
+                events.push(TaskEvent::new(kind, Timestamp::from_micros(rest % 4)));
+            }
+            rest /= 4;
+        }
+        let record = merged(&events);
+        assert_eq!(
+            (record.state(), record.state_at()),
+            model(&events),
+            "{events:?}"
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -281,6 +281,22 @@ fn an_end_without_a_start_has_no_runtime() {
 }
 
 #[test]
+fn a_rerun_does_not_show_the_receipt_of_the_first_run() {
+    let events = [
+        event(EventKind::TaskReceived, 0, "{}"),
+        event(EventKind::TaskStarted, 1_000, "{}"),
+        event(EventKind::TaskFailed, 2_000, "{}"),
+        event(EventKind::TaskStarted, 9_000, "{}"),
+    ];
+    let record = record(&events);
+    let view = record.view();
+    assert_eq!(
+        (view.received_at, view.wait_ms, view.started_at),
+        (None, None, Some(at(9_000)))
+    );
+}
+
+#[test]
 fn a_redelivered_task_shows_its_second_delivery() {
     let events = [
         event(EventKind::TaskReceived, 0, "{}"),
