@@ -1,0 +1,7 @@
+//! Links to a brain. The default is a WebSocket; others implement [`z4j_core::transport::Transport`].
+
+mod ws;
+mod ws_url;
+
+pub use ws::WsTransport;
+pub(crate) use ws_url::WsUrl;

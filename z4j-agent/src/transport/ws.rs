@@ -1,0 +1,265 @@
+//! The WebSocket transport: one binary message per frame, pings against silent links.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use http::header::AUTHORIZATION;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_tungstenite::tungstenite::Error as WsError;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+};
+use tokio_util::task::AbortOnDropHandle;
+use z4j_core::limits;
+use z4j_core::transport::{
+    CloseReason, Endpoint, FrameSink, FrameSource, Link, PeerInfo, Transport, TransportError,
+    TransportErrorKind,
+};
+
+use super::WsUrl;
+
+/// The library's own default costs 128 KiB per link; frames to an agent are small.
+const READ_BUFFER_BYTES: usize = 8 << 10;
+/// Resolving, connecting, TLS and the upgrade together.
+const DIAL_WAIT: Duration = Duration::from_secs(15);
+/// How often a ping goes out, so that a healthy link is never silent.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// After this many ping intervals without a single byte from the other end the link counts as dead.
+const SILENT_INTERVALS_MAX: u32 = 3;
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Dials the agent socket of a brain.
+#[derive(Clone)]
+pub struct WsTransport {
+    allow_plain_text: bool,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+impl WsTransport {
+    /// Refuses `http://` off loopback unless `allow_plain_text`: the token would be readable on the network.
+    #[must_use]
+    pub fn new(allow_plain_text: bool) -> Self {
+        Self {
+            allow_plain_text,
+            tls: tls_config(),
+        }
+    }
+}
+
+impl std::fmt::Debug for WsTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WsTransport")
+            .field("allow_plain_text", &self.allow_plain_text)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The provider is named here: without one in the process, the library's default would panic in the host.
+fn tls_config() -> Option<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .ok()?;
+    Some(Arc::new(
+        versions.with_root_certificates(roots).with_no_client_auth(),
+    ))
+}
+
+#[async_trait]
+impl Transport for WsTransport {
+    async fn dial(&self, endpoint: &Endpoint) -> Result<Link, TransportError> {
+        let forbidden = || TransportError::new(TransportErrorKind::Forbidden);
+        let url = WsUrl::parse(&endpoint.url).map_err(|reason| forbidden().with_source(reason))?;
+        if url.leaks_token() && !self.allow_plain_text {
+            return Err(forbidden());
+        }
+        let tls = self
+            .tls
+            .clone()
+            .ok_or_else(|| forbidden().with_source("no TLS versions"))?;
+        let request = ClientRequestBuilder::new(url.uri().clone()).with_header(
+            AUTHORIZATION.as_str(),
+            format!("Bearer {}", endpoint.expose_token()),
+        );
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .max_message_size(Some(limits::FRAME_BYTES_MAX))
+            .max_frame_size(Some(limits::FRAME_BYTES_MAX));
+        let dial = connect_async_tls_with_config(
+            request,
+            Some(config),
+            true,
+            Some(Connector::Rustls(tls)),
+        );
+        match tokio::time::timeout(DIAL_WAIT, dial).await {
+            Ok(Ok((socket, _))) => Ok(link(socket, url.uri().to_string())),
+            Ok(Err(error)) => Err(transport_error(error)),
+            Err(elapsed) => {
+                Err(TransportError::new(TransportErrorKind::Unreachable).with_source(elapsed))
+            }
+        }
+    }
+}
+
+fn link(socket: Socket, address: String) -> Link {
+    let (sink, stream) = socket.split();
+    let (orders, inbox) = mpsc::channel(1);
+    let writer = tokio::spawn(write(sink, inbox));
+    let silence = ticker();
+    Link {
+        sink: Box::new(WsSink {
+            orders,
+            _writer: AbortOnDropHandle::new(writer),
+        }),
+        source: Box::new(WsSource {
+            stream,
+            silence,
+            silent_intervals: 0,
+        }),
+        peer: PeerInfo {
+            address: Some(address),
+        },
+    }
+}
+
+/// Skips the tick that an interval gives at once.
+fn ticker() -> Interval {
+    let mut ticker = interval(PING_EVERY);
+    ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticker.reset();
+    ticker
+}
+
+struct Order {
+    message: Message,
+    done: oneshot::Sender<Result<(), WsError>>,
+}
+
+/// Owns the writing half, because pings go out while nobody sends.
+async fn write(mut sink: SplitSink<Socket, Message>, mut orders: mpsc::Receiver<Order>) {
+    let mut pings = ticker();
+    loop {
+        let written = tokio::select! {
+            biased;
+            order = orders.recv() => match order {
+                None => return,
+                Some(order) => {
+                    let written = sink.send(order.message).await;
+                    let goes_on = written.is_ok();
+                    // Whoever asked may have stopped waiting; the message is written all the same.
+                    let _unheard = order.done.send(written);
+                    goes_on
+                }
+            },
+            _ = pings.tick() => sink.send(Message::Ping(Bytes::new())).await.is_ok(),
+        };
+        if !written {
+            return;
+        }
+    }
+}
+
+#[derive(Debug)]
+struct WsSink {
+    orders: mpsc::Sender<Order>,
+    _writer: AbortOnDropHandle<()>,
+}
+
+impl WsSink {
+    async fn order(&self, message: Message) -> Result<(), TransportError> {
+        let (done, written) = oneshot::channel();
+        let gone = || TransportError::new(TransportErrorKind::Unreachable);
+        self.orders
+            .send(Order { message, done })
+            .await
+            .map_err(|_| gone())?;
+        written.await.map_err(|_| gone())?.map_err(transport_error)
+    }
+}
+
+#[async_trait]
+impl FrameSink for WsSink {
+    async fn send(&mut self, frame: Bytes) -> Result<(), TransportError> {
+        self.order(Message::Binary(frame)).await
+    }
+
+    async fn close(&mut self, reason: CloseReason) -> Result<(), TransportError> {
+        let frame = CloseFrame {
+            code: reason.code.into(),
+            reason: reason.text.into(),
+        };
+        self.order(Message::Close(Some(frame))).await
+    }
+}
+
+#[derive(Debug)]
+struct WsSource {
+    stream: SplitStream<Socket>,
+    silence: Interval,
+    silent_intervals: u32,
+}
+
+#[async_trait]
+impl FrameSource for WsSource {
+    async fn recv(&mut self) -> Result<Option<Bytes>, TransportError> {
+        loop {
+            let message = tokio::select! {
+                biased;
+                message = self.stream.next() => message,
+                _ = self.silence.tick() => {
+                    self.silent_intervals += 1;
+                    if self.silent_intervals >= SILENT_INTERVALS_MAX {
+                        let silent = TransportError::new(TransportErrorKind::Unreachable);
+                        return Err(silent.with_source("nothing came from the other end for a minute"));
+                    }
+                    continue;
+                }
+            };
+            self.silent_intervals = 0;
+            match message {
+                Some(Ok(Message::Binary(frame))) => return Ok(Some(frame)),
+                Some(Ok(Message::Text(text))) => return Ok(Some(text.into())),
+                Some(Ok(Message::Close(frame))) => return closed(frame),
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) | None => {
+                    return Ok(None);
+                }
+                Some(Err(error)) => return Err(transport_error(error)),
+            }
+        }
+    }
+}
+
+fn closed(frame: Option<CloseFrame>) -> Result<Option<Bytes>, TransportError> {
+    match frame {
+        None => Ok(None),
+        Some(frame) => Err(TransportError::new(TransportErrorKind::Closed(
+            CloseReason {
+                code: frame.code.into(),
+                text: frame.reason.to_string(),
+            },
+        ))),
+    }
+}
+
+fn transport_error(error: WsError) -> TransportError {
+    let kind = match &error {
+        WsError::Http(response) => TransportErrorKind::Refused(response.status().as_u16()),
+        WsError::Capacity(_) => TransportErrorKind::TooLarge,
+        _ => TransportErrorKind::Unreachable,
+    };
+    TransportError::new(kind).with_source(error)
+}
