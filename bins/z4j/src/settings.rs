@@ -1,0 +1,256 @@
+//! Settings: flag beats variable beats `z4j.toml` beats default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use etcetera::BaseStrategy;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::Place;
+
+const BIND_DEFAULT: &str = "127.0.0.1:7700";
+const FILE_NAME: &str = "z4j.toml";
+
+/// The variables that the brain reads, without `Z4J_`. The data folder is read on its own: the file lies in it.
+pub const VARIABLES: [&str; 12] = [
+    "BIND",
+    "DATA_DIR",
+    "DATABASE_URL",
+    "PUBLIC_URL",
+    "SECRET",
+    "SESSION_SECRET",
+    "AUDIT_CHAIN_SECRET",
+    "LOG",
+    "LOG_FORMAT",
+    "METRICS_TOKEN",
+    "BOOTSTRAP_ADMIN_EMAIL",
+    "BOOTSTRAP_ADMIN_PASSWORD",
+];
+
+/// Variables of agents that may stand in the same environment.
+const AGENT_VARIABLES: [&str; 25] = [
+    "HOME",
+    "BRAIN_URL",
+    "TOKEN",
+    "PROJECT_ID",
+    "HMAC_SECRET",
+    "AGENT_NAME",
+    "AGENT_ID",
+    "TRANSPORT",
+    "WORKER_ROLE",
+    "HEARTBEAT",
+    "HEARTBEAT_SECONDS",
+    "AGENT_STATUS_DISABLED",
+    "BUFFER_MAX_EVENTS",
+    "BUFFER_MAX_BYTES",
+    "MAX_PAYLOAD_BYTES",
+    "REDACTION_EXTRA_KEY_PATTERNS",
+    "REDACTION_EXTRA_VALUE_PATTERNS",
+    "DISABLED",
+    "ENVIRONMENT",
+    "TAGS",
+    "ENGINES",
+    "SCHEDULERS",
+    "AUTOSTART",
+    "STRICT_MODE",
+    "DEV_MODE",
+];
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The address to listen on.
+    pub bind: SocketAddr,
+    /// The folder of the database, secrets and `z4j.toml`.
+    #[serde(skip)]
+    pub data_dir: PathBuf,
+    /// The database, when it is not the SQLite file.
+    pub database_url: Option<SecretString>,
+    /// The URL that people use.
+    pub public_url: Option<String>,
+    /// The master secret.
+    pub secret: Option<SecretString>,
+    /// The secret for what browsers get.
+    pub session_secret: Option<SecretString>,
+    /// The secret that seals the audit chain.
+    pub audit_chain_secret: Option<SecretString>,
+    /// The filter for log lines.
+    pub log: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Opens `/metrics`.
+    pub metrics_token: Option<SecretString>,
+    /// The first admin, when there is nobody yet.
+    pub bootstrap_admin_email: Option<String>,
+    /// That admin's password.
+    pub bootstrap_admin_password: Option<SecretString>,
+}
+
+#[derive(Serialize)]
+struct Defaults {
+    bind: &'static str,
+    log: &'static str,
+    log_format: LogFormat,
+}
+
+/// What flags say; absent members leave the word to the next layer.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Flags {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bind: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+}
+
+impl Settings {
+    /// Reads all layers.
+    pub fn read(place: &Place, mut flags: Flags) -> anyhow::Result<Self> {
+        let data_dir = data_dir(place.data_dir.clone())?;
+        flags.database_url.clone_from(&place.database_url);
+        let mut settings: Self = layers(&data_dir, &flags)
+            .extract()
+            .context("a setting cannot be used")?;
+        settings.data_dir = data_dir;
+        Ok(settings)
+    }
+
+    /// The SQLite file.
+    ///
+    /// # Errors
+    /// When the settings name a database that this build cannot use.
+    pub fn sqlite_path(&self) -> anyhow::Result<PathBuf> {
+        use secrecy::ExposeSecret;
+        let Some(url) = &self.database_url else {
+            return Ok(self.data_dir.join("z4j.db"));
+        };
+        let url = url.expose_secret();
+        if let Some(path) = url
+            .strip_prefix("sqlite://")
+            .or_else(|| url.strip_prefix("sqlite:"))
+        {
+            return Ok(PathBuf::from(path));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            bail!(
+                "this version has no PostgreSQL store yet: leave the database URL out to use SQLite in the data folder"
+            );
+        }
+        bail!("the database URL must begin with sqlite:");
+    }
+}
+
+fn layers(data_dir: &Path, flags: &Flags) -> Figment {
+    let variables: Vec<&str> = VARIABLES
+        .into_iter()
+        .filter(|name| *name != "DATA_DIR")
+        .collect();
+    let defaults = Defaults {
+        bind: BIND_DEFAULT,
+        log: "info",
+        log_format: LogFormat::Text,
+    };
+    Figment::from(Serialized::defaults(defaults))
+        .merge(Toml::file_exact(data_dir.join(FILE_NAME)))
+        .merge(Env::prefixed("Z4J_").only(&variables).filter_map(non_empty))
+        .merge(Serialized::defaults(flags.clone()))
+}
+
+/// An empty variable counts as not set.
+fn non_empty(key: &figment::value::UncasedStr) -> Option<figment::value::Uncased<'_>> {
+    let name = format!("Z4J_{}", key.as_str().to_ascii_uppercase());
+    let is_set = std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    is_set.then(|| key.to_owned())
+}
+
+fn data_dir(flag: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    let variable = std::env::var_os("Z4J_DATA_DIR").filter(|value| !value.is_empty());
+    if let Some(dir) = flag.or_else(|| variable.map(PathBuf::from)) {
+        return Ok(dir);
+    }
+    let base = etcetera::choose_base_strategy()
+        .context("no home folder: name a data folder with --data-dir")?;
+    Ok(base.data_dir().join("z4j"))
+}
+
+/// One sentence for each variable that begins with `Z4J_` and that nobody reads.
+#[must_use]
+pub fn unknown_variables() -> Vec<String> {
+    std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter_map(|name| unknown_variable(&name))
+        .collect()
+}
+
+fn unknown_variable(name: &str) -> Option<String> {
+    let short = name.strip_prefix("Z4J_")?;
+    if VARIABLES.contains(&short) || AGENT_VARIABLES.contains(&short) {
+        return None;
+    }
+    let nearest = VARIABLES
+        .into_iter()
+        .min_by_key(|known| strsim::damerau_levenshtein(known, short))?;
+    Some(format!(
+        "{name} is not read by the brain; the nearest known name is Z4J_{nearest}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_variable_is_answered_with_the_nearest_name() {
+        let sentence = unknown_variable("Z4J_BNID").unwrap();
+        assert!(sentence.ends_with("Z4J_BIND"), "{sentence}");
+        assert_eq!(unknown_variable("Z4J_BIND"), None);
+        assert_eq!(unknown_variable("Z4J_BRAIN_URL"), None);
+        assert_eq!(unknown_variable("PATH"), None);
+    }
+
+    #[test]
+    fn flags_beat_the_file_and_the_file_beats_the_default() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |flags: &Flags| layers(dir.path(), flags).extract::<Settings>().unwrap();
+        assert_eq!(read(&Flags::default()).bind.port(), 7700);
+        std::fs::write(
+            dir.path().join(FILE_NAME),
+            "bind = \"127.0.0.1:7701\"\nlog_format = \"json\"\n",
+        )
+        .unwrap();
+        assert_eq!(read(&Flags::default()).bind.port(), 7701);
+        assert_eq!(read(&Flags::default()).log_format, LogFormat::Json);
+        let flags = Flags {
+            bind: Some("127.0.0.1:7702".parse().unwrap()),
+            ..Flags::default()
+        };
+        assert_eq!(read(&flags).bind.port(), 7702);
+    }
+
+    #[test]
+    fn an_unknown_member_of_the_file_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE_NAME), "bnid = \"127.0.0.1:7701\"\n").unwrap();
+        let error = layers(dir.path(), &Flags::default())
+            .extract::<Settings>()
+            .unwrap_err();
+        assert!(error.to_string().contains("bnid"), "{error}");
+    }
+}
