@@ -12,6 +12,7 @@ mod http;
 mod ingest;
 mod link;
 mod live;
+mod metrics;
 mod ops;
 mod shared;
 mod upkeep;

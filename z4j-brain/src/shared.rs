@@ -9,10 +9,14 @@ use z4j_core::store::Store;
 
 use crate::access::AccessPolicy;
 use crate::config::BrainConfig;
-use crate::ingest::Committer;
+use crate::dispatch::Dispatcher;
+use crate::http::Dashboard;
+use crate::ingest::{Committer, Reports};
 use crate::link::Registry;
 use crate::live::Hub;
+use crate::metrics::Metrics;
 use crate::ops::Keyring;
+use crate::upkeep::Health;
 
 /// What every part of a brain works with. Made once by the builder and shared.
 #[derive(Debug)]
@@ -29,12 +33,22 @@ pub(crate) struct Shared {
     pub(crate) redactor: Arc<dyn Redactor>,
     /// Who is behind a request.
     pub(crate) access: Arc<dyn AccessPolicy>,
+    /// The dashboard's files, when there are any.
+    pub(crate) dashboard: Option<Arc<dyn Dashboard>>,
     /// The queue in front of the store's ingest.
     pub(crate) committer: Committer,
+    /// What agents said of themselves and their fleet, on its way to the store.
+    pub(crate) reports: Reports,
+    /// Hands commands to links.
+    pub(crate) dispatcher: Dispatcher,
     /// The links to agents that this brain holds.
     pub(crate) links: Registry,
     /// What dashboards are told.
     pub(crate) hub: Hub,
+    /// Whether the store takes writes, and why not.
+    pub(crate) health: Health,
+    /// Counters for `/metrics`.
+    pub(crate) metrics: Metrics,
     /// This brain, among those that share the store.
     pub(crate) replica: ReplicaId,
 }

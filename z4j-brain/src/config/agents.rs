@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use z4j_core::limits;
+
 /// How agents are served.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -30,5 +32,42 @@ impl Default for AgentConfig {
             links_per_agent_max: 64,
             commit_linger: Duration::ZERO,
         }
+    }
+}
+
+impl AgentConfig {
+    /// Every setting that cannot work, each in one sentence.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let heartbeat_max = u64::from(limits::HEARTBEAT_INTERVAL_SECONDS_MAX);
+        let timeout_max = u64::from(limits::COMMAND_TIMEOUT_SECONDS_MAX);
+        let heartbeat = self.heartbeat_interval.as_secs();
+        let checks = [
+            (
+                (1..=heartbeat_max).contains(&heartbeat)
+                    && self.heartbeat_interval.subsec_nanos() == 0,
+                format!("the heartbeat interval must be 1 to {heartbeat_max} whole seconds"),
+            ),
+            (
+                (1..=timeout_max).contains(&self.command_timeout.as_secs()),
+                format!("the command time-out must be 1 to {timeout_max} seconds"),
+            ),
+            (
+                self.worker_silent_after >= self.heartbeat_interval,
+                "workers must not count as silent before a heartbeat is due".to_owned(),
+            ),
+            (
+                self.handshakes_max > 0 && self.links_per_agent_max > 0,
+                "at least one handshake and one link per agent must be allowed".to_owned(),
+            ),
+            (
+                self.commit_linger <= Duration::from_secs(1),
+                "the commit linger must be at most one second".to_owned(),
+            ),
+        ];
+        checks
+            .into_iter()
+            .filter(|(holds, _)| !holds)
+            .map(|(_, problem)| problem)
+            .collect()
     }
 }

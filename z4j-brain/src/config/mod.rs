@@ -21,3 +21,13 @@ pub struct BrainConfig {
     /// How people sign in.
     pub sign_in: SignInConfig,
 }
+
+impl BrainConfig {
+    /// Every setting that cannot work, each in one sentence.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = self.agents.problems();
+        problems.extend(self.server.problems());
+        problems.extend(self.sign_in.problems());
+        problems
+    }
+}

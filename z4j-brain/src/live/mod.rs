@@ -1,5 +1,9 @@
 //! What dashboards are told: changes of rows, numbered per project, held in a bounded ring for those who come back.
 
+mod delta;
 mod hub;
+mod subscription;
 
-pub(crate) use hub::{Delta, Hub, Subscription};
+pub(crate) use delta::Delta;
+pub(crate) use hub::Hub;
+pub(crate) use subscription::{LiveBody, LiveMessage, Subscription};

@@ -1,0 +1,141 @@
+//! Wakes up for commands, and settles what agents say of them.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use z4j_core::command::CommandInput;
+use z4j_core::id::CommandId;
+use z4j_core::store::{AdvanceCommand, AdvanceOutcome, CommandRow, StoreError, Topic};
+use z4j_core::wire::SignError;
+
+use super::answer::{self, Answer};
+use super::sweep;
+use crate::link::{LinkHandle, OutgoingCommand};
+use crate::live::Delta;
+use crate::ops::chain;
+use crate::shared::Shared;
+
+/// Commands are looked for this often even if nobody says that there are any: hints may be lost.
+const POLL: Duration = Duration::from_secs(1);
+/// How often an answer is offered to a store that fails; then the command's deadline settles it.
+const ANSWER_TRIES: u32 = 5;
+const ANSWER_WAIT: Duration = Duration::from_millis(200);
+
+/// Hands commands to links.
+#[derive(Debug, Default)]
+pub(crate) struct Dispatcher {
+    wake: Notify,
+}
+
+impl Dispatcher {
+    /// There may be commands for links of this brain.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Hands commands out until `stop`.
+    pub(crate) async fn run(&self, shared: &Shared, stop: &CancellationToken) {
+        let mut hints = shared.store.wakeups(Topic::Commands);
+        let mut has_hints = true;
+        while !stop.is_cancelled() {
+            sweep::sweep(shared).await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.wake.notified() => {}
+                hint = hints.next(), if has_hints => has_hints = hint.is_some(),
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Takes what an agent says of a command. Only the agent that has it can change it.
+    pub(crate) async fn answered(
+        &self,
+        shared: &Shared,
+        link: &LinkHandle,
+        id: CommandId,
+        answer: Answer,
+    ) {
+        let mut wait = ANSWER_WAIT;
+        for _ in 0..ANSWER_TRIES {
+            match advance(shared, link, id, &answer).await {
+                Ok(outcome) => return self.settle(shared, link, outcome),
+                Err(error) => {
+                    shared.metrics.store_fault(error.kind().as_str());
+                    tracing::warn!(command = %id, agent = %link.agent.name, error = %chain(&error), "the store did not take an answer to a command");
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+        }
+    }
+
+    fn settle(&self, shared: &Shared, link: &LinkHandle, outcome: AdvanceOutcome) {
+        match outcome {
+            AdvanceOutcome::Advanced(command) => self.publish(shared, command),
+            AdvanceOutcome::Absorbed(_) => {}
+            AdvanceOutcome::NotFound => {
+                tracing::warn!(agent = %link.agent.name, "an agent answered a command that is not its own");
+            }
+        }
+    }
+
+    /// Tells dashboards and counters of a command that changed.
+    pub(crate) fn publish(&self, shared: &Shared, command: CommandRow) {
+        if command.state.is_terminal() {
+            shared.metrics.command_settled(command.state.as_str());
+        }
+        shared
+            .hub
+            .publish(command.project_id, Delta::Command(Box::new(command)));
+    }
+
+    /// A command that cannot be put into a frame is left to its deadline, which settles it honestly.
+    pub(crate) fn cannot_be_sent(
+        &self,
+        shared: &Shared,
+        link: &LinkHandle,
+        command: &OutgoingCommand,
+        error: &SignError,
+    ) {
+        shared.metrics.command_settled("unsendable");
+        tracing::error!(command = %command.id, agent = %link.agent.name, error = %chain(error), "a command cannot be sent");
+    }
+}
+
+async fn advance(
+    shared: &Shared,
+    link: &LinkHandle,
+    id: CommandId,
+    answer: &Answer,
+) -> Result<AdvanceOutcome, StoreError> {
+    let mut advance = AdvanceCommand {
+        id,
+        agent_id: Some(link.agent_id()),
+        input: CommandInput::AckReceived,
+        result: None,
+        error: None,
+        at: shared.env.now(),
+        retry_link: None,
+        audit: None,
+    };
+    if let Answer::Result {
+        input,
+        result,
+        error,
+        new_task_id,
+    } = answer
+    {
+        advance.input = *input;
+        advance.result.clone_from(result);
+        advance.error.clone_from(error);
+        if *input == CommandInput::Succeeded && new_task_id.is_some() {
+            let command = shared.store.command(link.project_id(), id).await?;
+            advance.retry_link =
+                command.and_then(|command| answer::retry_link(&command, new_task_id.clone()));
+        }
+    }
+    shared.store.advance_command(advance).await
+}

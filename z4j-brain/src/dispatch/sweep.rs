@@ -1,0 +1,147 @@
+//! Finds pending commands that a link of this brain can take, and claims them.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use z4j_core::command::{Action, CommandInput, CommandState};
+use z4j_core::id::{AgentId, CommandId, LinkId, ProjectId};
+use z4j_core::limits;
+use z4j_core::store::{
+    AdvanceCommand, AdvanceOutcome, ClaimCommands, CommandFilter, CommandRow, PageRequest,
+    StoreError,
+};
+
+use super::payload;
+use crate::link::{LinkHandle, OutgoingCommand};
+use crate::ops::chain;
+use crate::shared::Shared;
+
+/// Commands that one claim takes at most.
+const CLAIM_MAX: u32 = 64;
+
+/// Links that shall claim, and the engines of the commands that they shall take.
+type Claims = BTreeMap<LinkId, (Arc<LinkHandle>, BTreeSet<String>)>;
+
+/// Looks once at the pending commands of every project that has a link here.
+pub(super) async fn sweep(shared: &Shared) {
+    for (project, agents) in shared.links.agents_by_project() {
+        if let Err(error) = sweep_project(shared, project, &agents).await {
+            shared.metrics.store_fault(error.kind().as_str());
+            tracing::warn!(project = %project, error = %chain(&error), "commands wait: the store cannot be asked for them");
+        }
+    }
+}
+
+async fn sweep_project(
+    shared: &Shared,
+    project: ProjectId,
+    agents: &HashSet<AgentId>,
+) -> Result<(), StoreError> {
+    let filter = CommandFilter {
+        state: Some(CommandState::Pending),
+        ..CommandFilter::default()
+    };
+    let mut page = PageRequest::first(limits::PAGE_ROWS_MAX);
+    loop {
+        let pending = shared.store.commands(project, &filter, page).await?;
+        let own = pending
+            .items
+            .iter()
+            .filter(|command| agents.contains(&command.agent_id));
+        for (link, engines) in plan(shared, project, own).into_values() {
+            claim(shared, &link, engines).await?;
+        }
+        let Some(next) = pending.next else {
+            return Ok(());
+        };
+        page = PageRequest::first(limits::PAGE_ROWS_MAX).after(Some(next));
+    }
+}
+
+/// Chooses for each command the oldest link of its agent that can carry it out.
+fn plan<'a>(
+    shared: &Shared,
+    project: ProjectId,
+    pending: impl Iterator<Item = &'a CommandRow>,
+) -> Claims {
+    let mut claims = Claims::new();
+    let links = shared.links.links_of(project);
+    for command in pending {
+        let Some(engine) = payload::engine_of(command) else {
+            continue;
+        };
+        let able = |link: &&Arc<LinkHandle>| {
+            link.agent_id() == command.agent_id && can(link, command, &engine)
+        };
+        if let Some(link) = links.iter().find(able) {
+            let claim = claims
+                .entry(link.id)
+                .or_insert_with(|| (Arc::clone(link), BTreeSet::new()));
+            claim.1.insert(engine);
+        }
+    }
+    claims
+}
+
+fn can(link: &LinkHandle, command: &CommandRow, engine: &str) -> bool {
+    let action = command.action.parse::<Action>();
+    link.close_code().is_none() && action.is_ok_and(|action| link.ability(action, engine).is_ok())
+}
+
+async fn claim(
+    shared: &Shared,
+    link: &Arc<LinkHandle>,
+    engines: BTreeSet<String>,
+) -> Result<(), StoreError> {
+    // Before the claim: if its answer is lost, the end of the link must still be told.
+    link.note_commands();
+    let now = shared.env.now();
+    let claim = ClaimCommands {
+        agent_id: link.agent_id(),
+        link_id: link.id,
+        engines: engines.into_iter().collect(),
+        now,
+        limit: CLAIM_MAX,
+    };
+    for command in shared.store.claim_commands(claim).await? {
+        let engine = payload::engine_of(&command).unwrap_or_default();
+        if can(link, &command, &engine) {
+            link.outbox.push_command(OutgoingCommand {
+                id: command.id,
+                payload: payload::of(&command, now),
+            });
+            shared.dispatcher.publish(shared, command);
+        } else {
+            refuse(shared, command.id).await?;
+        }
+    }
+    if link.close_code().is_some() {
+        // The link may have told the store of its end before this claim.
+        for command in shared.store.lose_link(link.id, shared.env.now()).await? {
+            shared.dispatcher.publish(shared, command);
+        }
+    }
+    Ok(())
+}
+
+/// A claim takes all commands of an engine; one that this process cannot carry out is not sent to it.
+async fn refuse(shared: &Shared, id: CommandId) -> Result<(), StoreError> {
+    let advance = AdvanceCommand {
+        id,
+        agent_id: None,
+        input: CommandInput::Failed {
+            indeterminate: false,
+        },
+        result: None,
+        error: Some(
+            "The process that took the command cannot carry it out; it was not sent.".to_owned(),
+        ),
+        at: shared.env.now(),
+        retry_link: None,
+        audit: None,
+    };
+    if let AdvanceOutcome::Advanced(command) = shared.store.advance_command(advance).await? {
+        shared.dispatcher.publish(shared, command);
+    }
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! One batch into the store, whatever it takes: wait out faults, isolate what can never be stored.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use z4j_core::store::{
+    EventOutcome, IngestBatch, IngestEvent, IngestReceipt, PoisonFrame, StoreError, TaskChange,
+};
+
+use super::frame::PendingFrame;
+use super::redact;
+use crate::ops::chain;
+use crate::shared::Shared;
+use crate::upkeep::is_passing;
+
+/// The wait after the first fault; doubles up to [`RETRY_WAIT_MAX`].
+const RETRY_WAIT: Duration = Duration::from_millis(50);
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Why an event is in the quarantine that a sound store did not take.
+const STORE_REFUSED: &str = "store_refused";
+
+/// What one commit made durable.
+#[derive(Debug)]
+pub(super) struct Settlement {
+    /// The frames, with what became of their events.
+    pub(super) frames: Vec<SettledFrame>,
+    /// The tasks that changed.
+    pub(super) changes: Vec<TaskChange>,
+}
+
+/// A durable frame.
+#[derive(Debug)]
+pub(super) struct SettledFrame {
+    /// The frame.
+    pub(super) frame: PendingFrame,
+    /// One for each of its events that could be read.
+    pub(super) outcomes: Vec<EventOutcome>,
+}
+
+/// What became of a write.
+enum Fate {
+    Done(IngestReceipt),
+    /// The store is sound and does not take this.
+    Refused(StoreError),
+    /// The brain stops before the store takes anything.
+    GivenUp,
+}
+
+/// Commits frames, in parts if need be, and sends each part on once it is durable.
+///
+/// Returns when every frame is settled or given up. A fault that may pass is waited out while memory for it is held, so
+/// that nothing has to be sent again; the frames' permits keep that memory bounded.
+pub(super) async fn commit(
+    shared: &Shared,
+    frames: Vec<PendingFrame>,
+    settled: &mpsc::Sender<Settlement>,
+) {
+    let mut parts = vec![frames];
+    while let Some(mut part) = parts.pop() {
+        if part.is_empty() {
+            continue;
+        }
+        let settlement = match write(shared, || batch_of(shared, &part)).await {
+            Fate::Done(receipt) => Some(settlement(part, receipt)),
+            Fate::GivenUp => return,
+            Fate::Refused(_) if part.len() > 1 => {
+                let rest = part.split_off(part.len() / 2);
+                parts.extend([rest, part]);
+                continue;
+            }
+            Fate::Refused(_) => match part.pop() {
+                Some(frame) => one_by_one(shared, frame).await,
+                None => continue,
+            },
+        };
+        let Some(settlement) = settlement else { return };
+        // The receiver ends after this sender, so it is there.
+        let _ = settled.send(settlement).await;
+    }
+}
+
+/// Commits the events of a frame each for itself: one that the store refuses goes to the quarantine, its neighbours do
+/// not. `None` when the brain stops.
+async fn one_by_one(shared: &Shared, mut frame: PendingFrame) -> Option<Settlement> {
+    let (mut outcomes, mut changes) = (Vec::with_capacity(frame.events.len()), Vec::new());
+    for event in &frame.events {
+        let one = || IngestBatch::new(shared.env.now(), vec![event.clone()]);
+        match write(shared, one).await {
+            Fate::Done(receipt) => {
+                outcomes.extend(receipt.outcomes);
+                changes.extend(receipt.changes);
+            }
+            Fate::Refused(error) => {
+                tracing::error!(agent = %frame.link.agent.name, error = %chain(&error), "an event goes to the quarantine: the store refuses it");
+                frame.poison.push(quarantined(event));
+                outcomes.push(EventOutcome::Poison(STORE_REFUSED));
+            }
+            Fate::GivenUp => return None,
+        }
+    }
+    let poison =
+        || IngestBatch::new(shared.env.now(), Vec::new()).with_poison(frame.poison.clone());
+    match write(shared, poison).await {
+        Fate::Done(_) => {}
+        Fate::Refused(error) => {
+            tracing::error!(agent = %frame.link.agent.name, error = %chain(&error), "the store refuses even the quarantine entry");
+        }
+        Fate::GivenUp => return None,
+    }
+    let frames = vec![SettledFrame { frame, outcomes }];
+    Some(Settlement { frames, changes })
+}
+
+/// Writes a batch; waits out every fault that may pass.
+async fn write(shared: &Shared, batch: impl Fn() -> IngestBatch) -> Fate {
+    let mut wait = RETRY_WAIT;
+    loop {
+        match ingest(shared, batch()).await {
+            Ok(receipt) => return Fate::Done(receipt),
+            Err(error) if !is_passing(error.kind()) && store_is_sound(shared).await => {
+                return Fate::Refused(error);
+            }
+            Err(_) => {}
+        }
+        if !pause(shared, &mut wait).await {
+            return Fate::GivenUp;
+        }
+    }
+}
+
+fn batch_of(shared: &Shared, frames: &[PendingFrame]) -> IngestBatch {
+    let events = frames
+        .iter()
+        .flat_map(|frame| &frame.events)
+        .cloned()
+        .collect();
+    let poison = frames
+        .iter()
+        .flat_map(|frame| &frame.poison)
+        .cloned()
+        .collect();
+    IngestBatch::new(shared.env.now(), events).with_poison(poison)
+}
+
+async fn ingest(shared: &Shared, batch: IngestBatch) -> Result<IngestReceipt, StoreError> {
+    let result = shared.store.ingest(batch).await;
+    match &result {
+        Ok(_) => {
+            if shared.health.heal() {
+                tracing::info!("the store takes events again");
+            }
+        }
+        Err(error) => {
+            shared.metrics.store_fault(error.kind().as_str());
+            if shared.health.fail(error) {
+                tracing::error!(error = %chain(error), "events are not stored and not acknowledged");
+            }
+        }
+    }
+    result
+}
+
+/// Whether a fault lies with what was written and not with the store.
+async fn store_is_sound(shared: &Shared) -> bool {
+    let is_sound = shared.store.probe(shared.env.now()).await.is_ok();
+    if is_sound {
+        shared.health.heal();
+    }
+    is_sound
+}
+
+/// Waits before the next try; false when there is none.
+async fn pause(shared: &Shared, wait: &mut Duration) -> bool {
+    let jitter = shared.env.jitter(*wait / 2);
+    let pause = *wait / 2 + jitter;
+    *wait = (*wait * 2).min(RETRY_WAIT_MAX);
+    tokio::select! {
+        () = tokio::time::sleep(pause) => true,
+        () = shared.committer.abandoned() => false,
+    }
+}
+
+fn quarantined(event: &IngestEvent) -> PoisonFrame {
+    PoisonFrame {
+        id: event.id,
+        project_id: event.project_id,
+        agent_id: event.agent_id,
+        reason: STORE_REFUSED,
+        detail: format!("The store cannot keep this {} event.", event.kind),
+        excerpt: redact::excerpt(&event.data),
+    }
+}
+
+fn settlement(frames: Vec<PendingFrame>, receipt: IngestReceipt) -> Settlement {
+    let mut outcomes = receipt.outcomes.into_iter();
+    let frames = frames
+        .into_iter()
+        .map(|frame| SettledFrame {
+            outcomes: outcomes.by_ref().take(frame.events.len()).collect(),
+            frame,
+        })
+        .collect();
+    Settlement {
+        frames,
+        changes: receipt.changes,
+    }
+}

@@ -1,0 +1,295 @@
+//! What agents say besides events, gathered for about a second and written together.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use z4j_core::id::{AgentId, LinkId, ProjectId};
+use z4j_core::store::{
+    AgentIdentity, AgentReport, CloseLink, QueueSighting, RefusalRow, ReportBatch, StoreError,
+    WorkerRow, WorkerSighting,
+};
+use z4j_core::wire::TelemetryLoss;
+
+use super::loss::LossMemory;
+use super::refusal::RefusalNote;
+use crate::live::Delta;
+use crate::ops::chain;
+use crate::shared::Shared;
+
+/// Entries of one kind that wait for one write; beyond, the latest news is passed over until the next heartbeat.
+const WAITING_MAX: usize = 20_000;
+
+/// What agents say besides events, on its way to the store.
+#[derive(Debug, Default)]
+pub(crate) struct Reports {
+    waiting: Mutex<Waiting>,
+    losses: Mutex<LossMemory>,
+}
+
+type FleetKey = (ProjectId, String, String);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    reports: HashMap<LinkId, AgentReport>,
+    workers: HashMap<FleetKey, WorkerSighting>,
+    queues: HashMap<FleetKey, QueueSighting>,
+    refusals: HashMap<(AgentId, &'static str), Refused>,
+    closes: Vec<CloseLink>,
+    /// The tenants of agents that have something to tell, for live updates.
+    projects: HashMap<AgentId, ProjectId>,
+}
+
+#[derive(Debug)]
+struct Refused {
+    agent: AgentIdentity,
+    row: RefusalRow,
+    count: u64,
+    /// How many of them no log line has told yet.
+    unlogged: u64,
+}
+
+impl Reports {
+    /// A heartbeat or status of a link. Later ones of the same link complete earlier ones.
+    pub(crate) fn heard(
+        &self,
+        shared: &Shared,
+        project: ProjectId,
+        report: AgentReport,
+        loss: Option<&TelemetryLoss>,
+    ) {
+        if let Some(loss) = loss {
+            lock(&self.losses).count(&shared.metrics, loss);
+        }
+        let mut waiting = lock(&self.waiting);
+        waiting.projects.insert(report.agent_id, project);
+        let has_room = waiting.reports.len() < WAITING_MAX;
+        match waiting.reports.get_mut(&report.link_id) {
+            Some(known) => {
+                known.at = known.at.max(report.at);
+                known.buffer_entries = report.buffer_entries.or(known.buffer_entries);
+                known.health = report.health.or_else(|| known.health.take());
+                known.loss = report.loss.or_else(|| known.loss.take());
+            }
+            None if has_room => {
+                waiting.reports.insert(report.link_id, report);
+            }
+            None => {}
+        }
+    }
+
+    /// A worker was named.
+    pub(crate) fn worker(&self, sighting: WorkerSighting) {
+        let key = (
+            sighting.project_id,
+            sighting.engine.clone(),
+            sighting.name.clone(),
+        );
+        let mut waiting = lock(&self.waiting);
+        let has_room = waiting.workers.len() < WAITING_MAX;
+        match waiting.workers.get_mut(&key) {
+            Some(known) => merge_worker(known, sighting),
+            None if has_room => {
+                waiting.workers.insert(key, sighting);
+            }
+            None => {}
+        }
+    }
+
+    /// A queue was named or measured.
+    pub(crate) fn queue(&self, sighting: QueueSighting) {
+        let key = (
+            sighting.project_id,
+            sighting.engine.clone(),
+            sighting.name.clone(),
+        );
+        let mut waiting = lock(&self.waiting);
+        let has_room = waiting.queues.len() < WAITING_MAX;
+        match waiting.queues.get_mut(&key) {
+            Some(known) => {
+                let is_later = sighting.at >= known.at;
+                known.at = known.at.max(sighting.at);
+                if is_later || known.depth.is_none() {
+                    known.depth = sighting.depth.or(known.depth);
+                }
+            }
+            None if has_room => {
+                waiting.queues.insert(key, sighting);
+            }
+            None => {}
+        }
+    }
+
+    /// Something that an agent sent was refused: counted now, logged and shown on the agent's page within a second.
+    pub(crate) fn refuse(&self, shared: &Shared, agent: &AgentIdentity, note: &RefusalNote) {
+        shared.metrics.refused(note.code);
+        let row = RefusalRow {
+            at: shared.env.now(),
+            code: note.code.to_owned(),
+            message: note.message.clone(),
+            skew_ms: note.skew_ms,
+        };
+        let mut waiting = lock(&self.waiting);
+        waiting.projects.insert(agent.agent_id, agent.project_id);
+        let key = (agent.agent_id, note.code);
+        let refused = waiting.refusals.entry(key).or_insert_with(|| Refused {
+            agent: agent.clone(),
+            row: row.clone(),
+            count: 0,
+            unlogged: 0,
+        });
+        refused.row = row;
+        refused.count += 1;
+        refused.unlogged += 1;
+    }
+
+    /// A link is gone.
+    pub(crate) fn closed(&self, link: CloseLink, agent: &AgentIdentity) {
+        let mut waiting = lock(&self.waiting);
+        waiting.closes.push(link);
+        waiting.projects.insert(agent.agent_id, agent.project_id);
+    }
+
+    /// Writes what waits. What the store does not take now waits on.
+    pub(crate) async fn flush(&self, shared: &Shared) {
+        let mut taken = std::mem::take(&mut *lock(&self.waiting));
+        taken.log_refusals();
+        let closes = std::mem::take(&mut taken.closes);
+        // Sightings first: one of a link that has closed since must not bring its worker back.
+        if !taken.is_empty()
+            && let Err(error) = shared.store.record_reports(taken.batch()).await
+        {
+            note_fault(shared, &error);
+            return self.put_back(taken, closes);
+        }
+        let workers = if closes.is_empty() {
+            Ok(Vec::new())
+        } else {
+            shared.store.close_links(closes.clone()).await
+        };
+        match workers {
+            Ok(workers) => publish_workers(shared, &workers),
+            Err(error) => {
+                note_fault(shared, &error);
+                self.put_back(Waiting::default(), closes);
+            }
+        }
+        taken.publish(shared);
+    }
+
+    fn put_back(&self, older: Waiting, closes: Vec<CloseLink>) {
+        let mut waiting = lock(&self.waiting);
+        waiting.closes.extend(closes);
+        for (key, report) in older.reports {
+            waiting.reports.entry(key).or_insert(report);
+        }
+        for (key, worker) in older.workers {
+            waiting.workers.entry(key).or_insert(worker);
+        }
+        for (key, queue) in older.queues {
+            waiting.queues.entry(key).or_insert(queue);
+        }
+        for (key, refused) in older.refusals {
+            let count = refused.count;
+            let known = waiting.refusals.entry(key);
+            known
+                .and_modify(|known| known.count += count)
+                .or_insert(refused);
+        }
+        waiting.projects.extend(older.projects);
+    }
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.reports.is_empty()
+            && self.workers.is_empty()
+            && self.queues.is_empty()
+            && self.refusals.is_empty()
+    }
+
+    fn batch(&self) -> ReportBatch {
+        let refusals = self.refusals.values();
+        ReportBatch {
+            reports: self.reports.values().cloned().collect(),
+            workers: self.workers.values().cloned().collect(),
+            queues: self.queues.values().cloned().collect(),
+            refusals: refusals
+                .map(|refused| (refused.agent.agent_id, refused.row.clone(), refused.count))
+                .collect(),
+        }
+    }
+
+    /// One line for each agent and reason, however often it happened.
+    fn log_refusals(&mut self) {
+        for refused in self
+            .refusals
+            .values_mut()
+            .filter(|refused| refused.unlogged > 0)
+        {
+            tracing::warn!(
+                agent = %refused.agent.name,
+                agent_id = %refused.agent.agent_id,
+                reason = %refused.row.code,
+                times = refused.unlogged,
+                skew_ms = refused.row.skew_ms,
+                "refused what an agent sent: {}",
+                refused.row.message
+            );
+            refused.unlogged = 0;
+        }
+    }
+
+    fn publish(self, shared: &Shared) {
+        for (agent, project) in self.projects {
+            shared.hub.publish(project, Delta::Agent(agent));
+        }
+        for (project, engine, name) in self.workers.into_keys() {
+            let (engine, name) = (engine.into(), name.into());
+            shared.hub.publish(project, Delta::Worker { engine, name });
+        }
+        for (project, engine, name) in self.queues.into_keys() {
+            let (engine, name) = (engine.into(), name.into());
+            shared.hub.publish(project, Delta::Queue { engine, name });
+        }
+    }
+}
+
+/// Tells dashboards of workers whose state changed.
+pub(crate) fn publish_workers(shared: &Shared, workers: &[WorkerRow]) {
+    for worker in workers {
+        let (engine, name) = (worker.engine.as_str().into(), worker.name.as_str().into());
+        shared
+            .hub
+            .publish(worker.project_id, Delta::Worker { engine, name });
+    }
+}
+
+fn note_fault(shared: &Shared, error: &StoreError) {
+    shared.metrics.store_fault(error.kind().as_str());
+    if shared.health.fail(error) {
+        tracing::error!(error = %chain(error), "reports of agents wait: the store does not take them");
+    }
+}
+
+/// The later sighting counts; what only the earlier one knew is kept.
+fn merge_worker(known: &mut WorkerSighting, next: WorkerSighting) {
+    let (mut later, earlier) = if next.at >= known.at {
+        (next, known.clone())
+    } else {
+        (known.clone(), next)
+    };
+    later.own_link = later
+        .own_link
+        .or(earlier.own_link)
+        .filter(|_| !later.stopping);
+    later.pid = later.pid.or(earlier.pid);
+    later.concurrency = later.concurrency.or(earlier.concurrency);
+    later.active = later.active.or(earlier.active);
+    later.queues = later.queues.or(earlier.queues);
+    later.details = later.details.or(earlier.details);
+    *known = later;
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,227 @@
+//! Reads one link: verify, then each frame to where it belongs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::Message;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use z4j_core::limits;
+use z4j_core::session::{BrainInput, BrainSession};
+use z4j_core::wire::{CloseCode, Frame, FrameType, Received, Refusal, Verified};
+
+use super::handle::LinkHandle;
+use super::pace::Pace;
+use super::session::End;
+use crate::dispatch::Answer;
+use crate::ingest::{Decoder, Heard, LinkBudget, PendingFrame, Permits, RefusalNote, Vitals};
+use crate::shared::Shared;
+
+/// Silence of this many heartbeat intervals ends a link (contract).
+const SILENT_INTERVALS: u32 = 3;
+
+/// Reads one link.
+pub(super) struct Inbound {
+    shared: Arc<Shared>,
+    link: Arc<LinkHandle>,
+    session: BrainSession,
+    decoder: Decoder,
+    vitals: Vitals,
+    budget: LinkBudget,
+    pace: Pace,
+    silence_max: Duration,
+}
+
+impl Inbound {
+    pub(super) fn new(shared: Arc<Shared>, link: Arc<LinkHandle>, session: BrainSession) -> Self {
+        Self {
+            decoder: Decoder::new(&link.agent),
+            vitals: Vitals::default(),
+            budget: shared.committer.budget(),
+            pace: Pace::new(limits::FRAMES_PER_SECOND_MAX, limits::FRAMES_BURST_MAX),
+            silence_max: shared.config.agents.heartbeat_interval * SILENT_INTERVALS,
+            session,
+            link,
+            shared,
+        }
+    }
+
+    /// Reads until the link ends.
+    pub(super) async fn run(
+        mut self,
+        stream: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
+    ) -> End {
+        loop {
+            // Only waiting for the other end counts as its silence, not the time that its frames take here.
+            let incoming = tokio::select! {
+                incoming = tokio::time::timeout(self.silence_max, next_frame(stream)) => incoming,
+                () = self.shared.links.reading.cancelled() => return std::future::pending().await,
+            };
+            let frame = match incoming {
+                Ok(Incoming::Frame(frame)) => frame,
+                Ok(Incoming::TooBig) => return self.refuse(&Refusal::TooBig),
+                Ok(Incoming::Gone) => return End::Gone,
+                Err(_) => return self.silent(),
+            };
+            let wait = self.pace.wait(self.shared.env.elapsed());
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+            if let Err(end) = self.take(frame).await {
+                return end;
+            }
+        }
+    }
+
+    async fn take(&mut self, frame: Bytes) -> Result<(), End> {
+        let received = Received::now(&self.shared.env);
+        let verified = match self.session.on_frame(&frame, received) {
+            Ok(BrainInput::Frame(verified)) => verified,
+            Ok(BrainInput::Hello(_)) => return Err(self.refuse(&Refusal::NotHello)),
+            Err(close) => {
+                self.note(close.refusal.as_ref());
+                return Err(End::Close(close.code));
+            }
+        };
+        let heard = Heard {
+            at: verified.ts.min(received.at),
+        };
+        match verified.kind {
+            FrameType::EventBatch => {
+                // Decoded after there is room for it, so that what is decoded is bounded too.
+                let permits = tokio::select! {
+                    permits = self.budget.take(frame.len()) => permits.ok_or(End::Gone)?,
+                    () = self.shared.links.reading.cancelled() => return std::future::pending().await,
+                };
+                self.batch(&verified, &frame, permits, received);
+                Ok(())
+            }
+            FrameType::CommandAck | FrameType::CommandResult => {
+                self.answer(&verified).await;
+                Ok(())
+            }
+            // The session lets through only what an agent may send.
+            _ => {
+                self.word(&verified, heard);
+                Ok(())
+            }
+        }
+    }
+
+    fn batch(
+        &mut self,
+        verified: &Verified<'_>,
+        frame: &Bytes,
+        permits: Permits,
+        received: Received,
+    ) {
+        let shared = &*self.shared;
+        let decoded = match verified.decode() {
+            Ok(Frame::EventBatch(batch)) => self.decoder.batch(shared, &verified.id, &batch, frame),
+            _ => self
+                .decoder
+                .malformed(shared, &verified.id, verified.payload),
+        };
+        for poison in &decoded.poison {
+            shared
+                .reports
+                .refuse(shared, &self.link.agent, &RefusalNote::event(poison.reason));
+        }
+        for event in &decoded.events {
+            self.vitals.event(shared, &self.link, event, received.at);
+        }
+        shared.committer.submit(PendingFrame {
+            link: Arc::clone(&self.link),
+            frame_id: verified.id.as_ref().into(),
+            received: decoded.received,
+            events: decoded.events,
+            poison: decoded.poison,
+            permits,
+            read_at: received.elapsed,
+        });
+    }
+
+    /// What an agent says of itself. What cannot be read costs the frame and not the link.
+    fn word(&mut self, verified: &Verified<'_>, heard: Heard) {
+        let (shared, link) = (&*self.shared, &*self.link);
+        match verified.decode() {
+            Ok(Frame::Heartbeat(heartbeat)) => {
+                self.vitals.heartbeat(shared, link, &heartbeat, heard)
+            }
+            Ok(Frame::AgentStatus(status)) => self.vitals.status(shared, link, &status, heard),
+            Ok(Frame::Error(error)) => {
+                tracing::warn!(agent = %link.agent.name, code = %error.code.escape_debug(), fatal = error.fatal, "the agent reports an error");
+            }
+            // Published agents never send task definitions; nothing here keeps them.
+            Ok(_) => {}
+            Err(_) => {
+                let note = RefusalNote::frame(&Refusal::Malformed);
+                shared.reports.refuse(shared, &link.agent, &note);
+            }
+        }
+    }
+
+    async fn answer(&self, verified: &Verified<'_>) {
+        let (shared, link) = (&*self.shared, &*self.link);
+        let answer = match verified.decode() {
+            Ok(Frame::CommandAck(_)) => Some(Answer::Ack),
+            Ok(Frame::CommandResult(result)) => Some(Answer::result(shared, &result)),
+            _ => None,
+        };
+        match (answer, verified.id.parse()) {
+            (Some(answer), Ok(id)) => shared.dispatcher.answered(shared, link, id, answer).await,
+            // An id that is none of ours, or an answer without shape: nothing waits for it (protocol §10).
+            _ => {
+                let note = RefusalNote::frame(&Refusal::Malformed);
+                shared.reports.refuse(shared, &link.agent, &note);
+            }
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> End {
+        self.note(Some(refusal));
+        End::Close(refusal.close_code_live())
+    }
+
+    fn note(&self, refusal: Option<&Refusal>) {
+        if let Some(refusal) = refusal {
+            let note = RefusalNote::frame(refusal);
+            self.shared
+                .reports
+                .refuse(&self.shared, &self.link.agent, &note);
+        }
+    }
+
+    fn silent(&self) -> End {
+        tracing::warn!(agent = %self.link.agent.name, link = %self.link.id, seconds = self.silence_max.as_secs(), "a link is closed: nothing was heard on it");
+        End::Close(CloseCode::Idle)
+    }
+}
+
+enum Incoming {
+    Frame(Bytes),
+    TooBig,
+    Gone,
+}
+
+/// The next frame; pings are answered by the socket itself and are no frames.
+async fn next_frame(
+    stream: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
+) -> Incoming {
+    loop {
+        match stream.next().await {
+            Some(Ok(Message::Binary(bytes))) => return Incoming::Frame(bytes),
+            Some(Ok(Message::Text(text))) => return Incoming::Frame(text.into()),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Close(_))) | None => return Incoming::Gone,
+            Some(Err(error)) if is_too_big(&error) => return Incoming::TooBig,
+            Some(Err(_)) => return Incoming::Gone,
+        }
+    }
+}
+
+/// Whether the socket refused a message for its size. The socket's own error type is not part of what axum shows, so
+/// its text has to do; a change of it would only make a 4400 a dropped connection.
+pub(super) fn is_too_big(error: &axum::Error) -> bool {
+    crate::ops::chain(error).contains("too long")
+}

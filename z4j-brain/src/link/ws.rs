@@ -1,0 +1,74 @@
+//! The agent socket: `/ws/agent`, and `/ws`, which is the same.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use z4j_core::limits;
+
+use super::admission::{self, Admission};
+use super::{closing, session};
+use crate::shared::Shared;
+
+/// Small, because most links are idle: it is most of what an idle link costs.
+const READ_BUFFER_BYTES: usize = 8 << 10;
+/// Acks of one commit are gathered up to this size before they are written.
+const WRITE_BUFFER_BYTES: usize = 16 << 10;
+/// A peer that does not read is cut off at this size.
+const WRITE_BUFFER_BYTES_MAX: usize = 4 << 20;
+/// Frames a little above the limit are read, so that they can be answered with the close code that says why.
+const MESSAGE_BYTES_MAX: usize = limits::FRAME_BYTES_MAX * 2;
+
+/// The agent socket under both of its paths.
+pub(crate) fn route(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/ws/agent", any(upgrade))
+        .route("/ws", any(upgrade))
+        .with_state(shared)
+}
+
+async fn upgrade(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    if is_browser(&headers) {
+        return (StatusCode::FORBIDDEN, "This socket is for agents.").into_response();
+    }
+    if !shared.links.is_open() || shared.links.link_count() >= limits::CONNECTIONS_MAX {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let admission = match admission::admit(&shared, &headers).await {
+        Ok(admission) => admission,
+        // The store cannot say: the agent tries again soon, which a refused token would not.
+        Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    };
+    let tasks = shared.links.tasks.clone();
+    upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
+        .max_message_size(MESSAGE_BYTES_MAX)
+        .max_frame_size(MESSAGE_BYTES_MAX)
+        .on_upgrade(move |socket| {
+            tasks.track_future(async move {
+                match admission {
+                    Admission::Agent(agent) => session::run(shared, socket, agent).await,
+                    Admission::Refused(code) => closing::refuse(socket, code).await,
+                }
+            })
+        })
+}
+
+/// Browsers name the page that a socket comes from and bring their cookies; agents do neither (`reliability.md` S-15).
+fn is_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) || headers.contains_key(header::COOKIE)
+}

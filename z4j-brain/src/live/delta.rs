@@ -1,0 +1,57 @@
+//! One change that a dashboard may want to know of.
+
+use std::sync::Arc;
+
+use z4j_core::id::{AgentId, CommandId, TaskKey};
+use z4j_core::store::{CommandRow, TaskSummary};
+
+/// One change. Rows that are at hand come with it; the others are read again by whoever renders them.
+#[derive(Clone, Debug)]
+pub(crate) enum Delta {
+    /// A task as it is now.
+    Task(Box<TaskSummary>),
+    /// A command as it is now.
+    Command(Box<CommandRow>),
+    /// An agent changed, or one of its links.
+    Agent(AgentId),
+    /// A worker was seen or went away.
+    Worker {
+        /// Its engine.
+        engine: Arc<str>,
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// A queue was seen or measured.
+    Queue {
+        /// Its engine.
+        engine: Arc<str>,
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// Counts of the project moved.
+    Counters,
+}
+
+/// What a delta is about: of two with the same key only the later one is worth sending.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum DeltaKey {
+    Task(TaskKey),
+    Command(CommandId),
+    Agent(AgentId),
+    Worker(Arc<str>, Arc<str>),
+    Queue(Arc<str>, Arc<str>),
+    Counters,
+}
+
+impl Delta {
+    pub(super) fn key(&self) -> DeltaKey {
+        match self {
+            Self::Task(task) => DeltaKey::Task(task.key.clone()),
+            Self::Command(command) => DeltaKey::Command(command.id),
+            Self::Agent(id) => DeltaKey::Agent(*id),
+            Self::Worker { engine, name } => DeltaKey::Worker(Arc::clone(engine), Arc::clone(name)),
+            Self::Queue { engine, name } => DeltaKey::Queue(Arc::clone(engine), Arc::clone(name)),
+            Self::Counters => DeltaKey::Counters,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Numbers the changes of each project and keeps the latest of them.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use z4j_core::env::Env;
+use z4j_core::id::ProjectId;
+
+use super::delta::Delta;
+use super::subscription::Subscription;
+
+/// Changes of one project that are kept for those who read slowly or come back.
+const RING_DELTAS: usize = 4096;
+/// Changes are kept this long after the last reader left; then a reader that comes back is told to fetch anew.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// Where changes are published and followed.
+///
+/// Memory is bounded by the number of projects: readers hold a position, never a queue of their own.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    env: Env,
+    /// The first number of this process. Taken from the clock, so that numbers grow across restarts.
+    base: u64,
+    channels: Mutex<HashMap<ProjectId, Arc<Channel>>>,
+}
+
+/// The changes of one project.
+#[derive(Debug)]
+pub(super) struct Channel {
+    ring: Mutex<Ring>,
+    head: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Ring {
+    deltas: VecDeque<Arc<Delta>>,
+    /// The number of the latest change; the ring holds those up to it without gaps.
+    head: u64,
+    /// When a reader was last there.
+    followed_at: Duration,
+}
+
+impl Hub {
+    /// A hub that nobody follows yet.
+    pub(crate) fn new(env: Env) -> Self {
+        let base = u64::try_from(env.now().as_micros()).unwrap_or(1).max(1);
+        Self {
+            env,
+            base,
+            channels: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Publishes one change of `project`.
+    pub(crate) fn publish(&self, project: ProjectId, delta: Delta) {
+        self.publish_all(project, std::iter::once(delta));
+    }
+
+    /// Publishes changes of `project` in order and wakes its readers once.
+    pub(crate) fn publish_all(&self, project: ProjectId, deltas: impl IntoIterator<Item = Delta>) {
+        self.channel(project).push(deltas, self.env.elapsed());
+    }
+
+    /// Whether anybody may want changes of `project`; saves the work of making them.
+    pub(crate) fn is_followed(&self, project: ProjectId) -> bool {
+        self.channel(project).is_followed(self.env.elapsed())
+    }
+
+    /// Follows `project`: from after `last_id` if that is still kept, else from now.
+    ///
+    /// A `last_id` that is not kept any more gives one [`super::LiveBody::Reset`] first.
+    pub(crate) fn subscribe(&self, project: ProjectId, last_id: Option<u64>) -> Subscription {
+        let channel = self.channel(project);
+        channel.follow(self.env.elapsed());
+        Subscription::new(channel, self.env.clone(), last_id)
+    }
+
+    fn channel(&self, project: ProjectId) -> Arc<Channel> {
+        let mut channels = lock(&self.channels);
+        let channel = channels
+            .entry(project)
+            .or_insert_with(|| Arc::new(Channel::new(self.base)));
+        Arc::clone(channel)
+    }
+}
+
+impl Channel {
+    fn new(base: u64) -> Self {
+        Self {
+            ring: Mutex::new(Ring {
+                deltas: VecDeque::new(),
+                head: base,
+                followed_at: Duration::ZERO,
+            }),
+            head: watch::Sender::new(base),
+        }
+    }
+
+    fn is_followed(&self, now: Duration) -> bool {
+        let followed_at = lock(&self.ring).followed_at;
+        self.head.receiver_count() > 0
+            || (!followed_at.is_zero() && now.saturating_sub(followed_at) < LINGER)
+    }
+
+    fn push(&self, deltas: impl IntoIterator<Item = Delta>, now: Duration) {
+        let is_followed = self.is_followed(now);
+        let mut ring = lock(&self.ring);
+        for delta in deltas {
+            ring.head += 1;
+            if is_followed {
+                ring.deltas.push_back(Arc::new(delta));
+            }
+        }
+        if !is_followed {
+            ring.deltas.clear();
+        }
+        while ring.deltas.len() > RING_DELTAS {
+            ring.deltas.pop_front();
+        }
+        let head = ring.head;
+        drop(ring);
+        self.head.send_replace(head);
+    }
+
+    /// Notes that a reader is here.
+    pub(super) fn follow(&self, now: Duration) {
+        lock(&self.ring).followed_at = now.max(Duration::from_nanos(1));
+    }
+
+    /// The number of the latest change.
+    pub(super) fn head(&self) -> u64 {
+        lock(&self.ring).head
+    }
+
+    /// A view of the head that wakes when it moves.
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    /// The changes after `position` and the head; `None` when some of them are not kept any more.
+    pub(super) fn since(&self, position: u64) -> (u64, Option<Vec<Arc<Delta>>>) {
+        let ring = lock(&self.ring);
+        let missed = ring
+            .head
+            .checked_sub(position)
+            .and_then(|n| usize::try_from(n).ok());
+        let kept = missed
+            .and_then(|missed| ring.deltas.len().checked_sub(missed))
+            .map(|skip| ring.deltas.iter().skip(skip).cloned().collect());
+        (ring.head, kept)
+    }
+}
+
+/// Locks a mutex whose holders cannot leave it half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
