@@ -19,10 +19,13 @@ import { Route as AppProjectsSlugIndexRouteImport } from './routes/_app.projects
 import { Route as AppProjectsSlugAgentsIndexRouteImport } from './routes/_app.projects.$slug.agents.index'
 import { Route as AppProjectsSlugAuditIndexRouteImport } from './routes/_app.projects.$slug.audit.index'
 import { Route as AppProjectsSlugCommandsIndexRouteImport } from './routes/_app.projects.$slug.commands.index'
+import { Route as AppProjectsSlugCommandsIdRouteImport } from './routes/_app.projects.$slug.commands.$id'
 import { Route as AppProjectsSlugConnectIndexRouteImport } from './routes/_app.projects.$slug.connect.index'
 import { Route as AppProjectsSlugQueuesIndexRouteImport } from './routes/_app.projects.$slug.queues.index'
 import { Route as AppProjectsSlugTasksIndexRouteImport } from './routes/_app.projects.$slug.tasks.index'
 import { Route as AppProjectsSlugWorkersIndexRouteImport } from './routes/_app.projects.$slug.workers.index'
+import { Route as AppProjectsSlugWorkersIdRouteImport } from './routes/_app.projects.$slug.workers.$id'
+import { Route as AppProjectsSlugTasksEngineTaskIdRouteImport } from './routes/_app.projects.$slug.tasks.$engine.$taskId'
 
 const AppRoute = AppRouteImport.update({
   id: '/_app',
@@ -76,6 +79,12 @@ const AppProjectsSlugCommandsIndexRoute =
     path: '/commands/',
     getParentRoute: () => AppProjectsSlugRoute,
   } as any)
+const AppProjectsSlugCommandsIdRoute =
+  AppProjectsSlugCommandsIdRouteImport.update({
+    id: '/commands/$id',
+    path: '/commands/$id',
+    getParentRoute: () => AppProjectsSlugRoute,
+  } as any)
 const AppProjectsSlugConnectIndexRoute =
   AppProjectsSlugConnectIndexRouteImport.update({
     id: '/connect/',
@@ -100,6 +109,18 @@ const AppProjectsSlugWorkersIndexRoute =
     path: '/workers/',
     getParentRoute: () => AppProjectsSlugRoute,
   } as any)
+const AppProjectsSlugWorkersIdRoute =
+  AppProjectsSlugWorkersIdRouteImport.update({
+    id: '/workers/$id',
+    path: '/workers/$id',
+    getParentRoute: () => AppProjectsSlugRoute,
+  } as any)
+const AppProjectsSlugTasksEngineTaskIdRoute =
+  AppProjectsSlugTasksEngineTaskIdRouteImport.update({
+    id: '/tasks/$engine/$taskId',
+    path: '/tasks/$engine/$taskId',
+    getParentRoute: () => AppProjectsSlugRoute,
+  } as any)
 
 export interface FileRoutesByFullPath {
   '/': typeof AppIndexRoute
@@ -108,6 +129,8 @@ export interface FileRoutesByFullPath {
   '/$': typeof AppSplatRoute
   '/projects/$slug': typeof AppProjectsSlugRouteWithChildren
   '/projects/$slug/': typeof AppProjectsSlugIndexRoute
+  '/projects/$slug/commands/$id': typeof AppProjectsSlugCommandsIdRoute
+  '/projects/$slug/workers/$id': typeof AppProjectsSlugWorkersIdRoute
   '/projects/$slug/agents/': typeof AppProjectsSlugAgentsIndexRoute
   '/projects/$slug/audit/': typeof AppProjectsSlugAuditIndexRoute
   '/projects/$slug/commands/': typeof AppProjectsSlugCommandsIndexRoute
@@ -115,6 +138,7 @@ export interface FileRoutesByFullPath {
   '/projects/$slug/queues/': typeof AppProjectsSlugQueuesIndexRoute
   '/projects/$slug/tasks/': typeof AppProjectsSlugTasksIndexRoute
   '/projects/$slug/workers/': typeof AppProjectsSlugWorkersIndexRoute
+  '/projects/$slug/tasks/$engine/$taskId': typeof AppProjectsSlugTasksEngineTaskIdRoute
 }
 export interface FileRoutesByTo {
   '/login': typeof LoginRoute
@@ -122,6 +146,8 @@ export interface FileRoutesByTo {
   '/$': typeof AppSplatRoute
   '/': typeof AppIndexRoute
   '/projects/$slug': typeof AppProjectsSlugIndexRoute
+  '/projects/$slug/commands/$id': typeof AppProjectsSlugCommandsIdRoute
+  '/projects/$slug/workers/$id': typeof AppProjectsSlugWorkersIdRoute
   '/projects/$slug/agents': typeof AppProjectsSlugAgentsIndexRoute
   '/projects/$slug/audit': typeof AppProjectsSlugAuditIndexRoute
   '/projects/$slug/commands': typeof AppProjectsSlugCommandsIndexRoute
@@ -129,6 +155,7 @@ export interface FileRoutesByTo {
   '/projects/$slug/queues': typeof AppProjectsSlugQueuesIndexRoute
   '/projects/$slug/tasks': typeof AppProjectsSlugTasksIndexRoute
   '/projects/$slug/workers': typeof AppProjectsSlugWorkersIndexRoute
+  '/projects/$slug/tasks/$engine/$taskId': typeof AppProjectsSlugTasksEngineTaskIdRoute
 }
 export interface FileRoutesById {
   __root__: typeof rootRouteImport
@@ -139,6 +166,8 @@ export interface FileRoutesById {
   '/_app/': typeof AppIndexRoute
   '/_app/projects/$slug': typeof AppProjectsSlugRouteWithChildren
   '/_app/projects/$slug/': typeof AppProjectsSlugIndexRoute
+  '/_app/projects/$slug/commands/$id': typeof AppProjectsSlugCommandsIdRoute
+  '/_app/projects/$slug/workers/$id': typeof AppProjectsSlugWorkersIdRoute
   '/_app/projects/$slug/agents/': typeof AppProjectsSlugAgentsIndexRoute
   '/_app/projects/$slug/audit/': typeof AppProjectsSlugAuditIndexRoute
   '/_app/projects/$slug/commands/': typeof AppProjectsSlugCommandsIndexRoute
@@ -146,6 +175,7 @@ export interface FileRoutesById {
   '/_app/projects/$slug/queues/': typeof AppProjectsSlugQueuesIndexRoute
   '/_app/projects/$slug/tasks/': typeof AppProjectsSlugTasksIndexRoute
   '/_app/projects/$slug/workers/': typeof AppProjectsSlugWorkersIndexRoute
+  '/_app/projects/$slug/tasks/$engine/$taskId': typeof AppProjectsSlugTasksEngineTaskIdRoute
 }
 export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath
@@ -156,6 +186,8 @@ export interface FileRouteTypes {
     | '/$'
     | '/projects/$slug'
     | '/projects/$slug/'
+    | '/projects/$slug/commands/$id'
+    | '/projects/$slug/workers/$id'
     | '/projects/$slug/agents/'
     | '/projects/$slug/audit/'
     | '/projects/$slug/commands/'
@@ -163,6 +195,7 @@ export interface FileRouteTypes {
     | '/projects/$slug/queues/'
     | '/projects/$slug/tasks/'
     | '/projects/$slug/workers/'
+    | '/projects/$slug/tasks/$engine/$taskId'
   fileRoutesByTo: FileRoutesByTo
   to:
     | '/login'
@@ -170,6 +203,8 @@ export interface FileRouteTypes {
     | '/$'
     | '/'
     | '/projects/$slug'
+    | '/projects/$slug/commands/$id'
+    | '/projects/$slug/workers/$id'
     | '/projects/$slug/agents'
     | '/projects/$slug/audit'
     | '/projects/$slug/commands'
@@ -177,6 +212,7 @@ export interface FileRouteTypes {
     | '/projects/$slug/queues'
     | '/projects/$slug/tasks'
     | '/projects/$slug/workers'
+    | '/projects/$slug/tasks/$engine/$taskId'
   id:
     | '__root__'
     | '/_app'
@@ -186,6 +222,8 @@ export interface FileRouteTypes {
     | '/_app/'
     | '/_app/projects/$slug'
     | '/_app/projects/$slug/'
+    | '/_app/projects/$slug/commands/$id'
+    | '/_app/projects/$slug/workers/$id'
     | '/_app/projects/$slug/agents/'
     | '/_app/projects/$slug/audit/'
     | '/_app/projects/$slug/commands/'
@@ -193,6 +231,7 @@ export interface FileRouteTypes {
     | '/_app/projects/$slug/queues/'
     | '/_app/projects/$slug/tasks/'
     | '/_app/projects/$slug/workers/'
+    | '/_app/projects/$slug/tasks/$engine/$taskId'
   fileRoutesById: FileRoutesById
 }
 export interface RootRouteChildren {
@@ -273,6 +312,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppProjectsSlugCommandsIndexRouteImport
       parentRoute: typeof AppProjectsSlugRoute
     }
+    '/_app/projects/$slug/commands/$id': {
+      id: '/_app/projects/$slug/commands/$id'
+      path: '/commands/$id'
+      fullPath: '/projects/$slug/commands/$id'
+      preLoaderRoute: typeof AppProjectsSlugCommandsIdRouteImport
+      parentRoute: typeof AppProjectsSlugRoute
+    }
     '/_app/projects/$slug/connect/': {
       id: '/_app/projects/$slug/connect/'
       path: '/connect'
@@ -301,11 +347,27 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppProjectsSlugWorkersIndexRouteImport
       parentRoute: typeof AppProjectsSlugRoute
     }
+    '/_app/projects/$slug/workers/$id': {
+      id: '/_app/projects/$slug/workers/$id'
+      path: '/workers/$id'
+      fullPath: '/projects/$slug/workers/$id'
+      preLoaderRoute: typeof AppProjectsSlugWorkersIdRouteImport
+      parentRoute: typeof AppProjectsSlugRoute
+    }
+    '/_app/projects/$slug/tasks/$engine/$taskId': {
+      id: '/_app/projects/$slug/tasks/$engine/$taskId'
+      path: '/tasks/$engine/$taskId'
+      fullPath: '/projects/$slug/tasks/$engine/$taskId'
+      preLoaderRoute: typeof AppProjectsSlugTasksEngineTaskIdRouteImport
+      parentRoute: typeof AppProjectsSlugRoute
+    }
   }
 }
 
 interface AppProjectsSlugRouteChildren {
   AppProjectsSlugIndexRoute: typeof AppProjectsSlugIndexRoute
+  AppProjectsSlugCommandsIdRoute: typeof AppProjectsSlugCommandsIdRoute
+  AppProjectsSlugWorkersIdRoute: typeof AppProjectsSlugWorkersIdRoute
   AppProjectsSlugAgentsIndexRoute: typeof AppProjectsSlugAgentsIndexRoute
   AppProjectsSlugAuditIndexRoute: typeof AppProjectsSlugAuditIndexRoute
   AppProjectsSlugCommandsIndexRoute: typeof AppProjectsSlugCommandsIndexRoute
@@ -313,10 +375,13 @@ interface AppProjectsSlugRouteChildren {
   AppProjectsSlugQueuesIndexRoute: typeof AppProjectsSlugQueuesIndexRoute
   AppProjectsSlugTasksIndexRoute: typeof AppProjectsSlugTasksIndexRoute
   AppProjectsSlugWorkersIndexRoute: typeof AppProjectsSlugWorkersIndexRoute
+  AppProjectsSlugTasksEngineTaskIdRoute: typeof AppProjectsSlugTasksEngineTaskIdRoute
 }
 
 const AppProjectsSlugRouteChildren: AppProjectsSlugRouteChildren = {
   AppProjectsSlugIndexRoute: AppProjectsSlugIndexRoute,
+  AppProjectsSlugCommandsIdRoute: AppProjectsSlugCommandsIdRoute,
+  AppProjectsSlugWorkersIdRoute: AppProjectsSlugWorkersIdRoute,
   AppProjectsSlugAgentsIndexRoute: AppProjectsSlugAgentsIndexRoute,
   AppProjectsSlugAuditIndexRoute: AppProjectsSlugAuditIndexRoute,
   AppProjectsSlugCommandsIndexRoute: AppProjectsSlugCommandsIndexRoute,
@@ -324,6 +389,7 @@ const AppProjectsSlugRouteChildren: AppProjectsSlugRouteChildren = {
   AppProjectsSlugQueuesIndexRoute: AppProjectsSlugQueuesIndexRoute,
   AppProjectsSlugTasksIndexRoute: AppProjectsSlugTasksIndexRoute,
   AppProjectsSlugWorkersIndexRoute: AppProjectsSlugWorkersIndexRoute,
+  AppProjectsSlugTasksEngineTaskIdRoute: AppProjectsSlugTasksEngineTaskIdRoute,
 }
 
 const AppProjectsSlugRouteWithChildren = AppProjectsSlugRoute._addFileChildren(

@@ -56,7 +56,8 @@ const SHAPES: Record<TaskState, ReactNode> = {
   ),
 }
 
-const COLORS: Record<TaskState, string> = {
+/** The text colour of a state, as a class. */
+export const COLORS: Record<TaskState, string> = {
   pending: 'text-st-pending',
   received: 'text-st-received',
   started: 'text-st-started',

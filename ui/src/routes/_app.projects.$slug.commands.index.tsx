@@ -1,4 +1,11 @@
 import { createFileRoute } from '@tanstack/react-router'
-import { CommandsPage } from '~/pages/commands'
+import type { CommandStatus } from '~/api/types'
+import { CommandsPage, STATUSES } from '~/pages/commands'
 
-export const Route = createFileRoute('/_app/projects/$slug/commands/')({ component: CommandsPage })
+export const Route = createFileRoute('/_app/projects/$slug/commands/')({
+  validateSearch: (search: Record<string, unknown>): { status?: CommandStatus } => {
+    const status = STATUSES.find((one) => one === search['status'])
+    return status ? { status } : {}
+  },
+  component: CommandsPage,
+})

@@ -1,2 +1,0 @@
-import { PageFrame } from '~/components/page'
-export const AuditPage = () => <PageFrame title="audit">{null}</PageFrame>

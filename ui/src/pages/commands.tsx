@@ -1,2 +1,0 @@
-import { PageFrame } from '~/components/page'
-export const CommandsPage = () => <PageFrame title="commands">{null}</PageFrame>

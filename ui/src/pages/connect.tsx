@@ -1,2 +1,0 @@
-import { PageFrame } from '~/components/page'
-export const ConnectPage = () => <PageFrame title="connect">{null}</PageFrame>

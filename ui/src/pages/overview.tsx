@@ -1,3 +1,0 @@
-import { PageFrame } from '~/components/page'
-import { s } from '~/strings'
-export const OverviewPage = () => <PageFrame title={s.overview.title}>{null}</PageFrame>

@@ -1,2 +1,0 @@
-import { PageFrame } from '~/components/page'
-export const QueuesPage = () => <PageFrame title="queues">{null}</PageFrame>

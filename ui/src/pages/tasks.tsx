@@ -1,2 +1,0 @@
-import { PageFrame } from '~/components/page'
-export const TasksPage = () => <PageFrame title="tasks">{null}</PageFrame>

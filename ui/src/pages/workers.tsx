@@ -1,2 +1,0 @@
-import { PageFrame } from '~/components/page'
-export const WorkersPage = () => <PageFrame title="workers">{null}</PageFrame>
