@@ -1,5 +1,13 @@
 //! Every redaction vector of the protocol pack.
-#![allow(missing_docs, reason = "a test program")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::use_self,
+    reason = "a test program: a failure is a panic"
+)]
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -119,15 +127,13 @@ fn every_vector_comes_out_as_the_protocol_says() {
         let redactor = DefaultRedactor::with_config(&config).unwrap();
         let out = redacted(&redactor, vector.input.get());
         assert_eq!(shape(&out), shape(vector.output.get()), "{}", vector.name);
-        // Again: nothing more is found, and nothing is found twice.
-        if !out.contains("bytes truncated") {
-            assert_eq!(
-                shape(&redacted(&redactor, &out)),
-                shape(&out),
-                "{} twice",
-                vector.name
-            );
-        }
+        // Again: nothing more is found, and nothing is cut twice.
+        assert_eq!(
+            shape(&redacted(&redactor, &out)),
+            shape(&out),
+            "{} twice",
+            vector.name
+        );
     }
 }
 

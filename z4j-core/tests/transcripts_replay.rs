@@ -1,5 +1,13 @@
 //! Frames captured from real agents replay through decoder and verifier.
-#![allow(missing_docs, reason = "a test program")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::use_self,
+    reason = "a test program: a failure is a panic"
+)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,13 @@
 //! Every golden vector of the protocol pack: canonical bytes, MACs, verifier sessions, keys, digests.
-#![allow(missing_docs, reason = "a test program")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::use_self,
+    reason = "a test program: a failure is a panic"
+)]
 
 use std::time::Duration;
 

@@ -13,14 +13,26 @@ pub(super) fn kept_part(text: &str, bytes_max: usize) -> Cow<'_, str> {
     }
 }
 
-/// Cuts text to `bytes_max` bytes and says how much is gone.
+/// Cuts text to `bytes_max` bytes and says how much is gone. Text that was cut to that size before stays as it is.
 pub(super) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
-    if text.len() <= bytes_max {
+    if text.len() <= bytes_max || is_cut(text, bytes_max) {
         return Cow::Borrowed(text);
     }
     let head = kept_part(text, bytes_max);
     let gone = text.len() - bytes_max;
     Cow::Owned(format!("{head}[...{gone} more bytes truncated]"))
+}
+
+fn is_cut(text: &str, bytes_max: usize) -> bool {
+    let note = text
+        .strip_suffix(" more bytes truncated]")
+        .and_then(|text| text.rsplit_once("[..."));
+    // A character cut in two became U+FFFD, which is up to two bytes longer than what was left of it.
+    note.is_some_and(|(head, count)| {
+        head.len() <= bytes_max.saturating_add(2)
+            && count.len() <= 20
+            && count.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// The end of an error text, short enough for a list (wire §9).

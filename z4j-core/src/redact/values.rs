@@ -32,7 +32,8 @@ const NAMES: &str = r"(?:password|passwd|passphrase|pwd|secret|api[_-]?key|priva
 fn strict_shapes() -> Vec<String> {
     vec![
         r"[a-z][a-z0-9+.-]*://[^\s/@:]*:[^\s/@]+@[^\s/]".to_owned(),
-        r"(?:authorization|cookie):\s*\S{6}".to_owned(),
+        r"authorization:\s*(?:basic|bearer|digest|token|apikey)\s+\S{6}".to_owned(),
+        r"cookie:\s*[\w.-]+=\S".to_owned(),
         format!(r#"["'][\w.-]*{NAMES}["']\s*:\s*["']?[^\s"',}}]"#),
         format!(r#"\w*{NAMES}\s*=\s*["'][^"']"#),
         format!(r"[?&;][\w.-]*{NAMES}=[^\s&;]"),

@@ -37,6 +37,7 @@ mod number;
 mod raw;
 mod refusal;
 mod scan;
+mod scan_text;
 mod sign;
 mod verify;
 
