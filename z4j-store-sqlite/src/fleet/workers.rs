@@ -1,0 +1,100 @@
+//! Workers: online while they are seen or their process is connected.
+
+use rusqlite::{Connection, Row, ToSql, params};
+use z4j_core::id::{AgentId, ProjectId};
+use z4j_core::store::{WorkerRow, WorkerSighting, WorkerState};
+use z4j_core::time::Timestamp;
+
+use crate::fault::Fault;
+use crate::row;
+
+const SELECT: &str = "SELECT workers.*, projects.id AS project_id FROM workers JOIN projects ON projects.key = workers.project";
+
+/// Workers that are silent, and whose own process, if it is known, is not connected.
+const SILENT: &str = "WHERE online = 1 AND last_seen_at < ?1 \
+                      AND (own_link IS NULL OR NOT EXISTS (SELECT 1 FROM links WHERE links.id = own_link))";
+
+pub(super) fn all(db: &Connection, project: ProjectId) -> Result<Vec<WorkerRow>, Fault> {
+    let project = project.as_bytes().as_slice();
+    select(
+        db,
+        "WHERE projects.id = ?1 ORDER BY workers.name, workers.engine",
+        &[&project],
+    )
+}
+
+pub(super) fn select(
+    db: &Connection,
+    condition: &str,
+    values: &[&dyn ToSql],
+) -> Result<Vec<WorkerRow>, Fault> {
+    let mut select = db.prepare_cached(&format!("{SELECT} {condition}"))?;
+    let rows = select.query_map(values, read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<WorkerRow> {
+    Ok(WorkerRow {
+        project_id: row::id(row, "project_id", ProjectId::from_slice)?,
+        engine: row.get("engine")?,
+        name: row.get("name")?,
+        state: if row.get("online")? {
+            WorkerState::Online
+        } else {
+            WorkerState::Offline
+        },
+        last_seen_at: row::time(row, "last_seen_at")?,
+        agent_id: row::id(row, "agent_id", AgentId::from_slice)?,
+        pid: row.get("pid")?,
+        concurrency: row.get("concurrency")?,
+        active: row.get("active")?,
+        queues: row::json(row, "queues")?,
+        details: row.get("details")?,
+        succeeded: row::count(row, "succeeded")?,
+        failed: row::count(row, "failed")?,
+    })
+}
+
+pub(super) const fn mark_offline(worker: &mut WorkerRow) {
+    worker.state = WorkerState::Offline;
+}
+
+pub(super) fn sweep(db: &Connection, silent_since: Timestamp) -> Result<Vec<WorkerRow>, Fault> {
+    let since = silent_since.as_micros();
+    let mut gone = select(db, SILENT, &[&since])?;
+    if !gone.is_empty() {
+        db.prepare_cached(&format!("UPDATE workers SET online = 0 {SILENT}"))?
+            .execute([since])?;
+    }
+    gone.iter_mut().for_each(mark_offline);
+    Ok(gone)
+}
+
+/// Takes a sighting; an older one than the latest says nothing.
+pub(super) fn see(db: &Connection, project: i64, seen: &WorkerSighting) -> Result<(), Fault> {
+    let queues = seen.queues.as_ref().map(row::json_text).transpose()?;
+    let mut upsert = db.prepare_cached(
+        "INSERT INTO workers (project, engine, name, online, last_seen_at, agent_id, own_link, pid, concurrency, active,
+             queues, details)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, coalesce(?11, '[]'), ?12)
+         ON CONFLICT (project, name, engine) DO UPDATE SET online = ?4, last_seen_at = ?5, agent_id = ?6,
+             own_link = coalesce(?7, own_link), pid = coalesce(?8, pid), concurrency = coalesce(?9, concurrency),
+             active = coalesce(?10, active), queues = coalesce(?11, queues), details = coalesce(?12, details)
+         WHERE last_seen_at <= ?5",
+    )?;
+    upsert.execute(params![
+        project,
+        seen.engine,
+        seen.name,
+        !seen.stopping,
+        seen.at.as_micros(),
+        seen.agent_id.as_bytes().as_slice(),
+        seen.own_link.as_ref().map(|id| id.as_bytes().as_slice()),
+        seen.pid,
+        seen.concurrency,
+        seen.active,
+        queues,
+        seen.details,
+    ])?;
+    Ok(())
+}
