@@ -23,12 +23,13 @@
 //!
 //! An engine adapter implements [`z4j_core::engine::Engine`]; [`EventTap`] is the queue between the two.
 //!
-//! The map: `agent` builds and starts, `runtime` is the loop with sockets and tasks, `driver` decides without either,
+//! The map: `builder` checks the settings, `agent` starts and stops, `runtime` is the loop with sockets and tasks, `driver` decides without either,
 //! `buffer` keeps events, `commands` keeps commands, `pump` and `capture` bring events in, `jobs` carries commands out,
 //! `health` and `loss` say how it goes, `transport` moves frames.
 
 mod agent;
 mod buffer;
+mod builder;
 mod capture;
 mod commands;
 mod config;
@@ -42,7 +43,8 @@ mod runtime;
 mod tap;
 pub mod transport;
 
-pub use agent::{Agent, AgentBuilder, AgentHandle};
+pub use agent::{Agent, AgentHandle};
+pub use builder::AgentBuilder;
 pub use config::{BufferLimits, ConfigError, Credential};
-pub use driver::{AgentState, FailureClass, LinkState};
+pub use driver::{AgentState, LinkState};
 pub use tap::{EventTap, TAP_EVENTS_DEFAULT};

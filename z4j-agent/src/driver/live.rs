@@ -3,57 +3,17 @@
 use std::time::Duration;
 
 use z4j_core::env::Env;
-use z4j_core::keys::SecretKey;
 use z4j_core::limits;
-use z4j_core::wire::{
-    self, CloseCode, ErrorFrame, Frame, Received, Refusal, SessionBinding, Signer, Verifier,
-};
+use z4j_core::session::{AgentInput, AgentSession, Established, Failure, FailureClass};
+use z4j_core::wire::{Frame, Received, Signer};
 
-use super::FailureClass;
 use crate::buffer::EventBuffer;
 use crate::commands::{CommandDesk, JobRequest};
 
 /// What a frame needs beside its payload, in bytes: id, nonce, time, sequence, MAC.
 const ENVELOPE_BYTES: usize = 512;
 /// How long a heartbeat waits for the engines to say how they are.
-pub(crate) const HEALTH_WAIT: Duration = Duration::from_secs(5);
-/// Codes of fatal error frames after which only a change of versions helps (wire §1.1).
-const INCOMPATIBLE: [&str; 3] = [
-    "scheduler_upgrade_required",
-    "agent_incompatible",
-    "protocol_incompatible",
-];
-
-/// Why the agent gives a link up.
-#[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) class: FailureClass,
-    pub(super) close: CloseCode,
-    pub(super) reason: &'static str,
-    pub(super) skew_ms: Option<i64>,
-}
-
-impl Fault {
-    const fn of_class(class: FailureClass, reason: &'static str) -> Self {
-        Self {
-            class,
-            close: CloseCode::Normal,
-            reason,
-            skew_ms: None,
-        }
-    }
-}
-
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
-        Self {
-            class: FailureClass::Connection,
-            close: refusal.close_code_live(),
-            reason: refusal.reason(),
-            skew_ms: refusal.skew_ms(),
-        }
-    }
-}
+pub(super) const HEALTH_WAIT: Duration = Duration::from_secs(5);
 
 /// What the frame under way holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,56 +36,46 @@ enum Beat {
     Status,
 }
 
-/// Signer, verifier and the rhythm of one session.
+/// Session, signer and the rhythm of both.
 #[derive(Debug)]
 pub(super) struct Live {
+    session: AgentSession,
     pub(super) signer: Signer,
-    verifier: Verifier,
     payload_bytes_max: usize,
     heartbeat_every: Duration,
     beat: Beat,
     since: Duration,
-    acked: bool,
+    had_ack: bool,
     transit: Option<Transit>,
 }
 
 impl Live {
-    /// Reads the answer to hello.
-    pub(super) fn begin(frame: &[u8], key: &SecretKey, env: &Env) -> Result<Self, Fault> {
-        let ack = wire::decode_hello_ack(frame)?;
-        if ack.protocol_version != limits::PROTOCOL_VERSION_TEXT {
-            return Err(Fault::of_class(FailureClass::Incompatible, "other_version"));
-        }
-        let binding = SessionBinding {
-            agent_id: ack.agent_id,
-            project_id: ack.project_id,
-            session_id: ack.session_id,
-        };
-        let frame_bytes_max =
-            usize::try_from(ack.max_frame_size_bytes).unwrap_or(limits::FRAME_BYTES_MAX);
+    /// A session whose hello was answered.
+    pub(super) fn new(session: AgentSession, established: Established, now: Duration) -> Self {
+        let ack = established.ack;
+        let frame_bytes_max = usize::try_from(ack.max_frame_size_bytes).unwrap_or(usize::MAX);
         let frame_bytes_max = frame_bytes_max.min(limits::FRAME_BYTES_MAX);
-        Ok(Self {
-            signer: Signer::new(key, binding.clone(), env.clone())
-                .with_frame_bytes_max(frame_bytes_max),
-            verifier: Verifier::new(key, binding),
+        Self {
+            session,
+            signer: established.signer.with_frame_bytes_max(frame_bytes_max),
             payload_bytes_max: frame_bytes_max.saturating_sub(ENVELOPE_BYTES),
             heartbeat_every: Duration::from_secs(u64::from(ack.heartbeat_interval_seconds.max(1))),
             beat: Beat::AskEngines,
-            since: env.elapsed(),
-            acked: false,
+            since: now,
+            had_ack: false,
             transit: None,
-        })
+        }
     }
 
     pub(super) const fn payload_bytes_max(&self) -> usize {
         self.payload_bytes_max
     }
 
-    pub(super) fn is_good(&self, now: Duration) -> bool {
-        self.acked || now >= self.since + limits::GOOD_SESSION
+    pub(super) const fn had_ack(&self) -> bool {
+        self.had_ack
     }
 
-    pub(super) fn age(&self, now: Duration) -> Duration {
+    pub(super) const fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.since)
     }
 
@@ -136,30 +86,28 @@ impl Live {
         env: &Env,
         buffer: &mut EventBuffer,
         desk: &mut CommandDesk,
-        now: Duration,
-    ) -> Result<Option<JobRequest>, Fault> {
-        let verified = self.verifier.verify(frame, Received::now(env))?;
-        let decoded = verified
-            .decode()
-            .map_err(|_| Fault::from(Refusal::Malformed))?;
-        match decoded {
-            Frame::EventBatchAck(ack) => {
+    ) -> Result<Option<JobRequest>, Failure> {
+        let received = Received::now(env);
+        let verified = match self.session.on_frame(frame, received)? {
+            AgentInput::Frame(verified) => verified,
+            AgentInput::Established(_) | AgentInput::Ignored(_) => return Ok(None),
+        };
+        match verified.decode() {
+            Ok(Frame::EventBatchAck(ack)) => {
                 if !ack.acked_id.is_empty() {
-                    self.acked = true;
+                    self.had_ack = true;
                     buffer.acknowledge(&ack.acked_id);
                 }
                 Ok(None)
             }
-            Frame::Command(command) => Ok(desk.receive(&verified.id, &command, now)),
-            Frame::Error(error) if error.fatal => Err(fatal(&error)),
-            // Of no use to an agent, but no reason to end the session (wire §4).
-            Frame::Error(_)
-            | Frame::EventBatch(_)
-            | Frame::Heartbeat(_)
-            | Frame::AgentStatus(_)
-            | Frame::CommandAck(_)
-            | Frame::CommandResult(_)
-            | Frame::RegistryDelta(_) => Ok(None),
+            Ok(Frame::Command(command)) => {
+                Ok(desk.receive(&verified.id, &command, received.elapsed))
+            }
+            Ok(_) => Ok(None),
+            Err(error) => Err(Failure {
+                class: FailureClass::Connection,
+                reason: error.reason().to_owned(),
+            }),
         }
     }
 
@@ -220,16 +168,5 @@ impl Live {
             Beat::At(at) | Beat::Awaiting(at) => at,
             Beat::AskEngines | Beat::Ready | Beat::Status => Duration::ZERO,
         }
-    }
-}
-
-fn fatal(error: &ErrorFrame) -> Fault {
-    if INCOMPATIBLE.contains(&error.code.as_str()) {
-        Fault::of_class(
-            FailureClass::Incompatible,
-            "the brain cannot work with this agent",
-        )
-    } else {
-        Fault::of_class(FailureClass::Protocol, "the brain reported a fatal error")
     }
 }

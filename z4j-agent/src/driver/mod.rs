@@ -5,8 +5,8 @@
 //! [`Driver::next_frame`]. Nothing here waits, and nothing reads a clock but through [`Env`].
 
 mod live;
-mod reconnect;
 mod report;
+mod state;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +15,20 @@ use bytes::Bytes;
 use tracing::{info, warn};
 use z4j_core::env::Env;
 use z4j_core::keys::SecretKey;
-use z4j_core::limits;
+use z4j_core::session::{
+    AgentInput, AgentSession, Backoff, BackoffPolicy, Established, Failure, FailureClass,
+};
 use z4j_core::time::Timestamp;
-use z4j_core::transport::{CloseReason, TransportError};
-use z4j_core::wire::{self, CloseCode, FrameType, Hello};
+use z4j_core::transport::{CloseReason, TransportError, TransportErrorKind};
+use z4j_core::wire::{CloseCode, Hello, Received};
 
 use crate::buffer::{EventBuffer, EventJson, Evicted};
 use crate::commands::{Adapters, CommandDesk, JobOutcome, JobRequest};
 use crate::config::BufferLimits;
 use crate::health::Health;
 use crate::loss::LossLedger;
-use live::{Fault, Live};
-pub use reconnect::FailureClass;
-use reconnect::Reconnect;
+use live::Live;
+pub use state::{AgentState, LinkState};
 
 /// Answers that may wait before the agent stops reading its link.
 const ANSWERS_WAITING_MAX: usize = 512;
@@ -42,32 +43,6 @@ pub(crate) struct DriverSetup {
     pub(crate) adapters: Adapters,
 }
 
-/// Where the link stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LinkState {
-    /// The agent waits before it dials again, because of this.
-    Waiting(Option<FailureClass>),
-    /// Dialling, or waiting for the answer to hello.
-    Connecting,
-    /// Signed frames flow.
-    Connected,
-    /// The agent has stopped.
-    Stopped,
-}
-
-/// What the outside may know of an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AgentState {
-    /// Where the link stands.
-    pub link: LinkState,
-    /// Events that the brain has not acknowledged.
-    pub buffered_events: usize,
-    /// Events that were lost and are declared so.
-    pub lost_events: u64,
-}
-
 #[derive(Debug)]
 enum Phase {
     Waiting {
@@ -76,8 +51,8 @@ enum Phase {
     },
     Dialling,
     Greeting {
+        session: Box<AgentSession>,
         hello: Option<Bytes>,
-        deadline: Duration,
     },
     Live(Box<Live>),
     Stopped,
@@ -93,7 +68,7 @@ pub(crate) struct Driver {
     buffer: EventBuffer,
     ledger: LossLedger,
     desk: CommandDesk,
-    reconnect: Reconnect,
+    backoff: Backoff,
     health: Health,
     jobs: Vec<JobRequest>,
     close: Option<CloseReason>,
@@ -123,7 +98,7 @@ impl Driver {
             env: setup.env,
             key: setup.key,
             hello: Arc::new(setup.hello),
-            reconnect: Reconnect::default(),
+            backoff: Backoff::new(BackoffPolicy::full_jitter()),
             health: Health::new(),
             jobs: Vec::new(),
             close: None,
@@ -159,17 +134,17 @@ impl Driver {
 
     /// The dial succeeded.
     pub(crate) fn link_opened(&mut self) {
-        let id = wire::new_frame_id(FrameType::Hello, &self.env);
-        match wire::encode_hello(&id, &self.hello) {
+        let session = AgentSession::new(self.key.clone(), self.env.clone());
+        match session.hello(&self.hello) {
             Ok(hello) => {
                 self.phase = Phase::Greeting {
+                    session: Box::new(session),
                     hello: Some(hello.into()),
-                    deadline: self.env.elapsed() + limits::HELLO_WAIT,
                 };
             }
             Err(error) => {
                 warn!(%error, "the hello cannot be written");
-                self.fail(FailureClass::Incompatible, Some(CloseCode::Internal));
+                self.fail(FailureClass::Incompatible, Some(error.to_string()));
             }
         }
     }
@@ -177,7 +152,7 @@ impl Driver {
     /// The dial failed, or the link broke or was closed.
     pub(crate) fn link_failed(&mut self, error: &TransportError) {
         let is_live = matches!(self.phase, Phase::Live(_));
-        let class = FailureClass::of(error, is_live);
+        let class = class_of(error.kind(), is_live);
         let cause = std::error::Error::source(error).map(ToString::to_string);
         warn!(?class, %error, cause, "the link to the brain failed");
         self.fail(class, None);
@@ -191,19 +166,24 @@ impl Driver {
 
     /// A frame came.
     pub(crate) fn frame_received(&mut self, frame: &[u8]) {
-        match &mut self.phase {
-            Phase::Greeting { .. } => self.greeted(frame),
-            Phase::Live(live) => {
-                let now = self.env.elapsed();
-                let taken = live.take(frame, &self.env, &mut self.buffer, &mut self.desk, now);
-                match taken {
-                    Ok(job) => self.jobs.extend(job),
-                    Err(fault) => self.fault(&fault),
+        let taken = match &mut self.phase {
+            Phase::Greeting { session, .. } => {
+                match session.on_frame(frame, Received::now(&self.env)) {
+                    Ok(AgentInput::Established(established)) => {
+                        self.established(*established);
+                        Ok(None)
+                    }
+                    Ok(_) => Ok(None),
+                    Err(failure) => Err(failure),
                 }
-                self.prove_good();
             }
+            Phase::Live(live) => live.take(frame, &self.env, &mut self.buffer, &mut self.desk),
             // A frame that was under way when its link was given up.
-            Phase::Waiting { .. } | Phase::Dialling | Phase::Stopped => {}
+            Phase::Waiting { .. } | Phase::Dialling | Phase::Stopped => Ok(None),
+        };
+        match taken {
+            Ok(job) => self.jobs.extend(job),
+            Err(failure) => self.give_up(failure),
         }
     }
 
@@ -287,7 +267,7 @@ impl Driver {
     pub(crate) fn wake_at(&self) -> Option<Duration> {
         let own = match &self.phase {
             Phase::Waiting { dial_at, .. } => Some(*dial_at),
-            Phase::Greeting { deadline, .. } => Some(*deadline),
+            Phase::Greeting { session, .. } => session.deadline(),
             Phase::Live(live) => [Some(live.wake_at()), self.buffer.next_deadline()]
                 .into_iter()
                 .flatten()
@@ -334,16 +314,14 @@ impl Driver {
         let now = self.env.elapsed();
         let expired = self.buffer.expire(now);
         self.declare(expired);
-        if let Phase::Greeting { deadline, .. } = self.phase
-            && now >= deadline
+        if let Phase::Greeting { session, .. } = &mut self.phase
+            && let Err(failure) = session.on_time(now)
         {
-            warn!("the brain did not answer the hello in time");
-            self.fail(FailureClass::Connection, Some(CloseCode::Normal));
+            self.give_up(failure);
         }
-        self.prove_good();
-        if let Some(stop_at) = self.stop_at
-            && (now >= stop_at
-                || (self.is_drained() && !matches!(self.phase, Phase::Greeting { .. })))
+        if self
+            .stop_at
+            .is_some_and(|stop_at| now >= stop_at || self.is_drained())
         {
             self.finish();
         }
@@ -358,52 +336,44 @@ impl Driver {
             return;
         }
         if matches!(self.phase, Phase::Live(_) | Phase::Greeting { .. }) {
-            self.close = Some(close_reason(CloseCode::Normal));
+            self.close = Some(close_reason(String::new()));
         }
         self.phase = Phase::Stopped;
     }
 
-    fn greeted(&mut self, frame: &[u8]) {
-        match Live::begin(frame, &self.key, &self.env) {
-            Ok(live) => {
-                self.buffer.link_up(live.payload_bytes_max());
-                self.last_connect_at = Some(self.env.now());
-                self.phase = Phase::Live(Box::new(live));
-                info!("connected to the brain");
-            }
-            Err(fault) => self.fault(&fault),
+    fn established(&mut self, established: Established) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Dialling);
+        if let Phase::Greeting { session, .. } = phase {
+            let live = Live::new(*session, established, self.env.elapsed());
+            self.buffer.link_up(live.payload_bytes_max());
+            self.last_connect_at = Some(self.env.now());
+            self.phase = Phase::Live(Box::new(live));
+            info!("connected to the brain");
         }
     }
 
-    fn fault(&mut self, fault: &Fault) {
-        warn!(class = ?fault.class, reason = fault.reason, skew_ms = fault.skew_ms, "the link is given up");
-        self.fail(fault.class, Some(fault.close));
+    fn give_up(&mut self, failure: Failure) {
+        warn!(class = ?failure.class, reason = failure.reason, "the link is given up");
+        self.fail(failure.class, Some(failure.reason));
     }
 
-    /// The link is gone or must go; the next dial is planned.
-    fn fail(&mut self, class: FailureClass, close: Option<CloseCode>) {
+    /// The link is gone, or must be closed with this text; the next dial is planned.
+    fn fail(&mut self, class: FailureClass, close: Option<String>) {
         if matches!(self.phase, Phase::Stopped) {
             return;
         }
-        self.prove_good();
+        let now = self.env.elapsed();
+        if let Phase::Live(live) = &self.phase {
+            self.backoff.session_ended(live.age(now), live.had_ack());
+        }
         let lost = self.buffer.link_down();
         self.declare(lost);
         self.desk.link_down();
         self.close = close.map(close_reason);
-        let delay = self.reconnect.failed(class, &self.env);
         self.phase = Phase::Waiting {
-            dial_at: self.env.elapsed() + delay,
+            dial_at: now + self.backoff.delay(class, &self.env),
             because: Some(class),
         };
-    }
-
-    /// A session that lives long enough or got an ack was good; one that dies right after hello_ack was not.
-    fn prove_good(&mut self) {
-        if let Phase::Live(live) = &self.phase
-            && live.is_good(self.env.elapsed())
-        {
-            self.reconnect.succeeded();
-        }
     }
 
     fn declare(&mut self, lost: Evicted) {
@@ -413,10 +383,23 @@ impl Driver {
     }
 }
 
-fn close_reason(code: CloseCode) -> CloseReason {
+/// The class of a dial that failed, or of a link that ended before (`is_live` false) or after hello_ack.
+fn class_of(kind: &TransportErrorKind, is_live: bool) -> FailureClass {
+    match kind {
+        TransportErrorKind::Refused(status) => FailureClass::of_http_status(*status),
+        TransportErrorKind::Closed(reason) => {
+            FailureClass::of_close(CloseCode::from_code(reason.code), is_live)
+        }
+        // Only other settings help.
+        TransportErrorKind::Forbidden => FailureClass::Incompatible,
+        _ => FailureClass::Connection,
+    }
+}
+
+fn close_reason(text: String) -> CloseReason {
     CloseReason {
-        code: code.code(),
-        text: String::new(),
+        code: CloseCode::Normal.code(),
+        text,
     }
 }
 

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use tracing::warn;
 use z4j_core::limits;
+use z4j_core::session::FailureClass;
 use z4j_core::wire::{AgentStatus, FrameType, Heartbeat, SignError, new_frame_id};
 
 use super::live::Transit;
-use super::{Driver, FailureClass, Phase};
+use super::{Driver, Phase};
 use crate::buffer::{Due, EventJson};
 use crate::commands::Answer;
 
@@ -160,7 +161,7 @@ impl Driver {
             Phase::Live(live) => Some(live.age(self.env.elapsed()).as_secs_f64()),
             _ => None,
         };
-        let streak = |class| self.reconnect.streak(class).min(limits::STREAK_MAX);
+        let streak = |class| u64::from(self.backoff.streak(class)).min(limits::STREAK_MAX);
         AgentStatus {
             auth_failure_streak: streak(FailureClass::Auth),
             protocol_failure_streak: streak(FailureClass::Protocol)

@@ -1,1 +1,4 @@
-//! Engines. Adapters for real queues implement [`z4j_core::engine::Engine`] in their own crates or behind a feature.
+//! Engines. Adapters for real queues implement [`z4j_core::engine::Engine`] in crates of their own or behind a feature.
+
+#[cfg(feature = "inproc")]
+pub mod inproc;
