@@ -1,11 +1,11 @@
 //! What follows a commit, and only a commit: acks, counters, live updates.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use z4j_core::id::{LinkId, ProjectId};
-use z4j_core::store::{EventOutcome, TaskChange};
+use z4j_core::store::{EventOutcome, TaskChange, TaskSummary};
 
 use super::commit::{SettledFrame, Settlement};
 use super::refusal::RefusalNote;
@@ -98,18 +98,49 @@ fn note_poison(shared: &Shared, settled: &SettledFrame) {
     }
 }
 
+/// What a commit tells the dashboards of one project.
+struct News {
+    is_followed: bool,
+    deltas: Vec<Delta>,
+    workers: HashSet<(Arc<str>, Arc<str>)>,
+    queues: HashSet<(Arc<str>, Arc<str>)>,
+}
+
 /// Tells dashboards and counters what changed.
 fn publish(shared: &Shared, changes: Vec<TaskChange>) {
-    let mut by_project: HashMap<ProjectId, Vec<Delta>> = HashMap::new();
+    let mut by_project: HashMap<ProjectId, News> = HashMap::new();
     for change in changes {
         if let Some(transition) = change.transition {
             shared.metrics.task_reached(transition.to);
         }
-        let deltas = by_project.entry(change.project_id).or_default();
-        deltas.push(Delta::Task(Box::new(change.task)));
+        let news = by_project.entry(change.project_id).or_insert_with(|| News {
+            is_followed: shared.hub.is_followed(change.project_id),
+            deltas: Vec::new(),
+            workers: HashSet::new(),
+            queues: HashSet::new(),
+        });
+        if news.is_followed {
+            news.add(change.task);
+        }
     }
-    for (project, mut deltas) in by_project {
-        deltas.push(Delta::Counters);
-        shared.hub.publish_all(project, deltas);
+    for (project, news) in by_project {
+        // Even if nobody follows: who comes back later must see that something was missed.
+        shared.hub.publish_all(project, news.into_deltas());
+    }
+}
+
+impl News {
+    fn add(&mut self, task: TaskSummary) {
+        let engine: Arc<str> = task.key.engine.as_str().into();
+        let named = |name: &str| (Arc::clone(&engine), Arc::from(name));
+        self.workers.extend(task.worker.as_deref().map(named));
+        self.queues.extend(task.queue.as_deref().map(named));
+        self.deltas.push(Delta::Task(Box::new(task)));
+    }
+
+    fn into_deltas(self) -> impl Iterator<Item = Delta> {
+        let workers = self.workers.into_iter().map(|(engine, name)| Delta::Worker { engine, name });
+        let queues = self.queues.into_iter().map(|(engine, name)| Delta::Queue { engine, name });
+        self.deltas.into_iter().chain(workers).chain(queues).chain([Delta::Counters])
     }
 }

@@ -11,8 +11,10 @@ use z4j_core::time::Timestamp;
 use super::reports::Reports;
 use crate::link::LinkHandle;
 
-/// The same name is reported again only after this time.
+/// The same name of an event that is not about a task is reported again only after this time.
 const REPEAT_AFTER: Duration = Duration::from_secs(1);
+/// The same worker is claimed for a link again only after this time.
+const CLAIM_AFTER: Duration = Duration::from_secs(30);
 /// Names that are remembered per link; beyond, every naming is reported.
 const NAMES_MAX: usize = 1024;
 
@@ -41,8 +43,9 @@ impl Sightings {
         }
     }
 
-    /// Reports the worker and the queue that an event names. The time is that of the event, so that an old one which is
-    /// sent late does not make a worker look alive.
+    /// Reports what an event says beyond what the store takes from it by itself: which process a worker is, and names in
+    /// events that are not about a task. The time is that of the event, so that an old one which is sent late does not make
+    /// a worker look alive.
     pub(super) fn note_event(
         &mut self,
         reports: &Reports,
@@ -50,29 +53,21 @@ impl Sightings {
         event: &IngestEvent,
         now: Timestamp,
     ) {
+        let is_task = event.task.is_some();
+        let is_own = self.is_own(&event.engine);
+        if is_task && !is_own {
+            return;
+        }
         let at = event.occurred_at.min(now);
+        let pause = if is_task { CLAIM_AFTER } else { REPEAT_AFTER };
         if let Some(worker) = &event.worker {
             let is_stopping = event.kind == EventKind::WorkerOffline;
-            if is_stopping || is_news(&mut self.workers, &event.engine, worker, at) {
-                let own_link = self.is_own(&event.engine).then_some(link.id);
-                reports.worker(WorkerSighting {
-                    project_id: event.project_id,
-                    engine: event.engine.to_string(),
-                    name: worker.to_string(),
-                    agent_id: event.agent_id,
-                    own_link: own_link.filter(|_| !is_stopping),
-                    at,
-                    stopping: is_stopping,
-                    pid: own_link.and(link.pid),
-                    concurrency: None,
-                    active: None,
-                    queues: None,
-                    details: None,
-                });
+            if is_stopping || is_news(&mut self.workers, &event.engine, worker, at, pause) {
+                reports.worker(sighting(link, event, worker, at, is_own && !is_stopping));
             }
         }
-        if let Some(queue) = &event.queue
-            && is_news(&mut self.queues, &event.engine, queue, at)
+        if let Some(queue) = event.queue.as_ref().filter(|_| !is_task)
+            && is_news(&mut self.queues, &event.engine, queue, at, pause)
         {
             reports.queue(QueueSighting {
                 project_id: event.project_id,
@@ -91,10 +86,27 @@ impl Sightings {
     }
 }
 
-fn is_news(named: &mut Named, engine: &Arc<str>, name: &str, at: Timestamp) -> bool {
+fn sighting(link: &LinkHandle, event: &IngestEvent, worker: &str, at: Timestamp, is_own: bool) -> WorkerSighting {
+    WorkerSighting {
+        project_id: event.project_id,
+        engine: event.engine.to_string(),
+        name: worker.to_owned(),
+        agent_id: event.agent_id,
+        own_link: is_own.then_some(link.id),
+        at,
+        stopping: event.kind == EventKind::WorkerOffline,
+        pid: link.pid.filter(|_| is_own),
+        concurrency: None,
+        active: None,
+        queues: None,
+        details: None,
+    }
+}
+
+fn is_news(named: &mut Named, engine: &Arc<str>, name: &str, at: Timestamp, pause: Duration) -> bool {
     let key = (Arc::clone(engine), Box::from(name));
     match named.get_mut(&key) {
-        Some(last) if at.since(*last) < REPEAT_AFTER => false,
+        Some(last) if at.since(*last) < pause => false,
         Some(last) => {
             *last = at;
             true

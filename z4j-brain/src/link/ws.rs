@@ -46,10 +46,9 @@ async fn upgrade(
     if !shared.links.is_open() || shared.links.link_count() >= limits::CONNECTIONS_MAX {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let admission = match admission::admit(&shared, &headers).await {
-        Ok(admission) => admission,
-        // The store cannot say: the agent tries again soon, which a refused token would not.
-        Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    let Ok(admission) = admission::admit(&shared, &headers).await else {
+        // The store cannot say: the agent tries again soon, which after a refused token it would not.
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let tasks = shared.links.tasks.clone();
     upgrade
