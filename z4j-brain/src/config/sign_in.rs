@@ -35,3 +35,14 @@ impl Default for SignInConfig {
         }
     }
 }
+
+impl SignInConfig {
+    /// Every setting that cannot work, each in one sentence.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let unusable = crate::access::params(self).is_none();
+        unusable
+            .then(|| "The cost of password hashes is not one that argon2 can take.".to_owned())
+            .into_iter()
+            .collect()
+    }
+}
