@@ -70,6 +70,7 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z_]{0,10}",
         "[ -~]{0,30}",
+        (250_usize..264).prop_map(|chars| "k".repeat(chars)),
         any::<String>(),
         prop::sample::select(vec![
             "token",
@@ -267,6 +268,7 @@ fn printed_dictionaries_and_command_lines_are_searched_but_source_lines_are_kept
     for secret in [
         r#"{'password': 'hunter2', 'n': 1}"#,
         r#"{"api_key": "abc"}"#,
+        r#"{"body": "{\"api_key\": \"abc\"}"}"#,
         "connect(password='hunter2')",
         "https://host/path?x=1&access_token=abc",
         "host=db;password=hunter2",
@@ -309,4 +311,21 @@ fn nothing_secret_is_printed_by_debug() {
     assert_eq!(format!("{raw:?}"), "Raw(..)");
     let json = RawJson::parse(r#"{"password":"hunter2"}"#).unwrap();
     assert!(!format!("{json:?}").contains("hunter2"));
+}
+
+proptest! {
+    #[test]
+    fn leaving_any_key_unwalked_is_the_same_as_walking_it(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "pass", "word", "Word", "_", "-", ".", "1", "token", "s", "Count", "api", "Key", "se", "cret", "x", "auth",
+            "session", "id", "card", "number", "pwd", "bearer", "cred", "ential", "social", "Security",
+        ]), 1..6), number in any::<bool>())
+    {
+        let value = if number { json!(5) } else { json!("v") };
+        let input = json!({ parts.concat(): value }).to_string();
+        prop_assert_eq!(
+            redacted(&DefaultRedactor::strict(), &input),
+            redacted(&AlwaysWalk(DefaultRedactor::strict()), &input)
+        );
+    }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use z4j_core::env::Env;
 use z4j_core::keys::SecretKey;
 use z4j_core::redact::{DefaultRedactor, Raw, redact_json};
-use z4j_core::wire::{Frame, FrameType, Received, SessionBinding, Verifier, frame_mac};
+use z4j_core::wire::{Frame, FrameType, RawJson, Received, SessionBinding, Verifier, frame_mac};
 
 fn binding() -> SessionBinding {
     SessionBinding {
@@ -99,4 +99,42 @@ fn frames_pass_at_150_megabytes_per_second_and_core() {
     measure(200, 100);
     measure(1, 3000);
     assert!(measure(200, 300) >= 150.0);
+}
+
+fn redaction_rate(name: &str, json: &str) -> f64 {
+    let redactor = DefaultRedactor::strict();
+    let data = RawJson::parse(json).unwrap();
+    let rounds = 1 + 8_000_000 / json.len();
+    let start = Instant::now();
+    for _ in 0..rounds {
+        std::hint::black_box(redact_json(&redactor, "", Raw::new(data)));
+    }
+    let rate = (rounds * json.len()) as f64 / 1e6 / start.elapsed().as_secs_f64();
+    println!("{name}: {} bytes at {rate:.0} MB/s", json.len());
+    rate
+}
+
+/// S-42: time per byte does not grow with the size of hostile input.
+#[test]
+#[ignore = "a measurement; run it in a release build on a quiet machine"]
+fn redos_input_takes_no_more_time_per_byte_when_it_is_large() {
+    for (name, part) in [
+        (
+            "traceback",
+            "  File \"/srv/app/tasks.py\", line 12, in add\n    return a + b\n",
+        ),
+        ("not ASCII", "h\u{e9}llo \u{2603} \u{438} "),
+        ("half a JWT", "eyJa.eyJa-"),
+        ("half an address", "a.b+c@d-e.f."),
+        ("half a URL", "redis://a:b:"),
+        ("half a number", "123-45-678 \u{e9}"),
+        ("half a header", "Bearer  "),
+    ] {
+        let sized = |bytes: usize| {
+            let json = serde_json::to_string(&part.repeat(1 + bytes / part.len())).unwrap();
+            redaction_rate(name, &json)
+        };
+        let (small, large) = (sized(8 << 10), sized(1 << 20));
+        assert!(large * 1.5 > small, "{name}: {small} then {large}");
+    }
 }

@@ -28,10 +28,12 @@ impl KeyRules {
             .case_insensitive(true)
             .build()?;
         let triggers = "pass|pwd|secret|token|key|auth|cookie|cred|ssn|social|card|cvv|cvc|session|signature|bearer";
+        // A string that, if it is a key, is too long to be compared.
+        let long = format!(r#""[^"]{{{}}}"#, KEY_CHARS_MAX + 1);
         let prefilter = if strict {
-            format!(r#""[^"]*(?:{triggers})[^"]*"\s*:|"[^"]{{{KEY_CHARS_MAX}}}"#)
+            format!(r#""[^"]*(?:{triggers})[^"]*"\s*:|{long}"#)
         } else {
-            format!(r#""(?:{NAMES})"\s*:|"[^"]{{{KEY_CHARS_MAX}}}"#)
+            format!(r#""(?:{NAMES})"\s*:|{long}"#)
         };
         let prefilter = bytes::RegexBuilder::new(&prefilter)
             .case_insensitive(true)
@@ -65,6 +67,8 @@ const PARTS: &[&str] = &[
     "apikey",
     "privatekey",
 ];
+/// The same, written as two words.
+const SPLIT_PARTS: &[(&str, &str)] = &[("pass", "word"), ("pass", "phrase"), ("pass", "code")];
 /// Secret as whole words, also as numbers.
 const WORDS: &[&str] = &["pwd", "ssn", "cvv", "cvc"];
 /// Secret as whole words when the value is text or a container: numbers and flags of that name are counts and switches.
@@ -109,22 +113,24 @@ fn words_hit(key: &str, value: &FieldValue<'_>) -> bool {
         return false;
     }
     let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    let joined = words.concat();
-    if has(WORDS) || PARTS.iter().any(|part| joined.contains(part)) {
+    let has_pair = |list: &[(&str, &str)]| {
+        let mut neighbours = words.iter().zip(words.iter().skip(1));
+        neighbours.any(|(first, second)| list.contains(&(first.as_str(), second.as_str())))
+    };
+    let has_part = words
+        .iter()
+        .any(|word| PARTS.iter().any(|part| word.contains(part)));
+    if has_part || has(WORDS) || has_pair(SPLIT_PARTS) {
         return true;
     }
     let soft_value = !matches!(
         value,
         FieldValue::Number(_) | FieldValue::Bool(_) | FieldValue::Null
     );
-    let pair = words
-        .iter()
-        .zip(words.iter().skip(1))
-        .any(|(first, second)| PAIRS.contains(&(first.as_str(), second.as_str())));
-    soft_value && (pair || has(SOFT_WORDS))
+    soft_value && (has_pair(PAIRS) || has(SOFT_WORDS))
 }
 
-/// Lower-case words of a key in camel, snake, kebab or dotted spelling, look-alike letters made plain.
+/// Lower-case words of a key, without numbers at their ends, in camel, snake, kebab or dotted spelling, look-alike letters made plain.
 fn words_of(key: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';
@@ -133,10 +139,16 @@ fn words_of(key: &str) -> Vec<String> {
         if !char.is_alphanumeric() || starts {
             words.push(String::new());
         }
-        if let (true, Some(word)) = (char.is_alphabetic(), words.last_mut()) {
+        if let (true, Some(word)) = (char.is_alphanumeric(), words.last_mut()) {
             word.extend(char.to_lowercase());
         }
         before = char;
+    }
+    for word in &mut words {
+        word.truncate(
+            word.trim_end_matches(|char: char| char.is_ascii_digit())
+                .len(),
+        );
     }
     words.retain(|word| !word.is_empty());
     words
@@ -202,6 +214,8 @@ mod tests {
             "smtpPwd",
             "dbpassword",
             "SESSION_ID",
+            "pass_word",
+            "token2",
         ] {
             assert!(hit(key), "{key}");
         }
@@ -224,6 +238,8 @@ mod tests {
             "cookie_policy",
             "auth_method",
             "primary_key",
+            "compass_words",
+            "sec_retries",
         ] {
             assert!(!hit(key), "{key}");
         }

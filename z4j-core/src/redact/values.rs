@@ -34,7 +34,7 @@ fn strict_shapes() -> Vec<String> {
         r"[a-z][a-z0-9+.-]*://[^\s/@:]*:[^\s/@]+@[^\s/]".to_owned(),
         r"authorization:\s*(?:basic|bearer|digest|token|apikey)\s+\S{6}".to_owned(),
         r"cookie:\s*[\w.-]+=\S".to_owned(),
-        format!(r#"["'][\w.-]*{NAMES}["']\s*:\s*["']?[^\s"',}}]"#),
+        format!(r#"["'][\w.-]*{NAMES}\\*["']\s*:\s*\\*["']?[^\s\\"',}}]"#),
         format!(r#"\w*{NAMES}\s*=\s*["'][^"']"#),
         format!(r"[?&;][\w.-]*{NAMES}=[^\s&;]"),
         format!(r"--[\w-]*{NAMES}[= ][^\s-]"),

@@ -282,6 +282,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_note_stays_small() {
+        assert_eq!(size_of::<Node>(), 16);
+    }
+
+    #[test]
     fn text_that_is_canonical_keeps_one_note() {
         let tape = Tape::parse(br#"[[[[{"a":[1,"x",null],"b":{"c":1.5}}]]]]"#).unwrap();
         assert_eq!(tape.nodes.len(), 5);
