@@ -18,3 +18,5 @@ mod shared;
 mod upkeep;
 
 pub use brain::{Brain, BrainBuilder, BrainError};
+pub use http::{Dashboard, DashboardFile, openapi_json, route_table, serve};
+pub use ops::{AgentCredentials, ChainState, OpError, Operator, SetupInvite};

@@ -30,6 +30,11 @@ impl Health {
         self.lock().is_running = false;
     }
 
+    /// Whether the brain runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.lock().is_running
+    }
+
     /// A write failed. True when the store counted as sound before, so that the caller logs it once.
     pub(crate) fn fail(&self, error: &StoreError) -> bool {
         let before = self.lock().fault.replace(error.kind());
