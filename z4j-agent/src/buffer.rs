@@ -327,3 +327,6 @@ fn wire_bytes(event: &EventJson) -> usize {
 fn count(events: usize) -> u64 {
     u64::try_from(events).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

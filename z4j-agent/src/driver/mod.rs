@@ -406,3 +406,6 @@ fn close_reason(text: String) -> CloseReason {
 fn hex_id(env: &Env) -> String {
     format!("{:032x}", env.next_id())
 }
+
+#[cfg(test)]
+mod tests;
