@@ -18,5 +18,5 @@ mod shared;
 mod upkeep;
 
 pub use brain::{Brain, BrainBuilder, BrainError};
-pub use http::{Dashboard, DashboardFile, openapi_json, route_table, serve};
+pub use http::{Dashboard, DashboardAsset, openapi_json, route_table, serve};
 pub use ops::{AgentCredentials, ChainState, OpError, Operator, SetupInvite};

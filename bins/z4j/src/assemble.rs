@@ -48,6 +48,10 @@ pub fn brain(settings: &Settings) -> anyhow::Result<(Brain, Arc<SqliteStore>)> {
         .server
         .metrics_token
         .clone_from(&settings.metrics_token);
+    if !settings.bind.ip().is_loopback() {
+        let address = settings.bind.ip().to_string();
+        config.server.allowed_hosts.push(address);
+    }
     let brain = Brain::builder(
         Arc::clone(&store) as Arc<dyn z4j_core::store::Store>,
         secrets,

@@ -167,8 +167,12 @@ fn layers(data_dir: &Path, flags: &Flags) -> Figment {
         log: "info",
         log_format: LogFormat::Text,
     };
-    Figment::from(Serialized::defaults(defaults))
-        .merge(Toml::file_exact(data_dir.join(FILE_NAME)))
+    let file = data_dir.join(FILE_NAME);
+    let mut figment = Figment::from(Serialized::defaults(defaults));
+    if file.exists() {
+        figment = figment.merge(Toml::file_exact(file));
+    }
+    figment
         .merge(Env::prefixed("Z4J_").only(&variables).filter_map(non_empty))
         .merge(Serialized::defaults(flags.clone()))
 }
@@ -177,7 +181,7 @@ fn layers(data_dir: &Path, flags: &Flags) -> Figment {
 fn non_empty(key: &figment::value::UncasedStr) -> Option<figment::value::Uncased<'_>> {
     let name = format!("Z4J_{}", key.as_str().to_ascii_uppercase());
     let is_set = std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    is_set.then(|| key.to_owned())
+    is_set.then(|| key.as_str().to_owned().into())
 }
 
 fn data_dir(flag: Option<PathBuf>) -> anyhow::Result<PathBuf> {

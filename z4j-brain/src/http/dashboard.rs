@@ -25,13 +25,13 @@ const WITHOUT_PAGES: &str = "<!doctype html><html lang=\"en\"><head><meta charse
 /// The dashboard that a brain serves.
 pub trait Dashboard: Debug + Send + Sync + 'static {
     /// The file at a path such as `/assets/x.js`; never the page itself.
-    fn file(&self, path: &str) -> Option<DashboardFile>;
+    fn asset(&self, path: &str) -> Option<DashboardAsset>;
 
     /// The page for every path that is no file.
     ///
     /// # Contract
     /// What the page styles inline must carry `nonce`; it is in this answer's content security policy.
-    fn page(&self, nonce: &str) -> String;
+    fn shell(&self, nonce: &str) -> String;
 
     /// Sources such as `'sha256-…'` of the page's inline scripts.
     fn script_hashes(&self) -> &[String];
@@ -39,7 +39,7 @@ pub trait Dashboard: Debug + Send + Sync + 'static {
 
 /// One file of a dashboard.
 #[derive(Clone, Debug)]
-pub struct DashboardFile {
+pub struct DashboardAsset {
     /// The file as it is.
     pub bytes: Cow<'static, [u8]>,
     /// The value for `Content-Type`.
@@ -66,14 +66,14 @@ pub(crate) async fn fallback(State(app): State<App>, request: Request) -> Respon
     let Some(dashboard) = &app.shared.dashboard else {
         return page(WITHOUT_PAGES.to_owned(), "none", &[]);
     };
-    if let Some(file) = dashboard.file(path) {
+    if let Some(file) = dashboard.asset(path) {
         return send(file, request.headers());
     }
     if path.starts_with("/assets/") {
         return StatusCode::NOT_FOUND.into_response();
     }
     let nonce = STANDARD.encode(app.shared.env.secret_bytes::<NONCE_BYTES>());
-    page(dashboard.page(&nonce), &nonce, dashboard.script_hashes())
+    page(dashboard.shell(&nonce), &nonce, dashboard.script_hashes())
 }
 
 fn page(html: String, nonce: &str, script_hashes: &[String]) -> Response {
@@ -88,7 +88,7 @@ fn page(html: String, nonce: &str, script_hashes: &[String]) -> Response {
     response
 }
 
-fn send(file: DashboardFile, asked: &HeaderMap) -> Response {
+fn send(file: DashboardAsset, asked: &HeaderMap) -> Response {
     let kept = asked.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).unwrap_or_default();
     let is_kept = kept.split(',').any(|tag| tag.trim().trim_start_matches("W/") == file.etag);
     let accepts = |coding: &str| accepts(asked, coding);

@@ -42,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 use crate::link;
 use crate::shared::Shared;
 
-pub use dashboard::{Dashboard, DashboardFile};
+pub use dashboard::{Dashboard, DashboardAsset};
 pub use routes::{openapi_json, route_table};
 pub use serve::serve;
 use state::{App, Web};

@@ -6,6 +6,7 @@ use http::header::CONTENT_TYPE;
 use utoipa_axum::routes;
 use z4j_core::policy::Permission;
 
+use super::error::ApiError;
 use super::gate::{Gate, Routes};
 use super::{agents, audit, auth, commands, document, fleet, projects, setup, stats, stream, tasks};
 
@@ -50,17 +51,22 @@ pub(super) fn routes() -> Routes {
     responses((status = 200, description = "The OpenAPI 3.1 document")))]
 async fn openapi() -> Response {
     let kind = HeaderValue::from_static("application/json");
-    ([(CONTENT_TYPE, kind)], openapi_json()).into_response()
+    match openapi_json() {
+        Ok(text) => ([(CONTENT_TYPE, kind)], text).into_response(),
+        Err(fault) => ApiError::internal(fault).into_response(),
+    }
 }
 
 /// The OpenAPI 3.1 document of the REST interface, as JSON text with a final line break.
-#[must_use]
-pub fn openapi_json() -> String {
+///
+/// # Errors
+/// When it cannot be written as JSON, which would be a bug here.
+pub fn openapi_json() -> Result<String, serde_json::Error> {
     let (_, document, _) = routes().finish();
     let document = document::complete(document);
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(&document)?;
     text.push('\n');
-    text
+    Ok(text)
 }
 
 /// Method, path and gate of every route, each as text; for tests that try them all.

@@ -43,14 +43,17 @@ const BUFFER_BYTES: usize = 64 << 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
 
-/// Serves a brain on a listener until `stop` is cancelled; then takes no connection, lets requests end, and returns after
-/// ten seconds at the latest. The brain's work is done by [`Brain::run`], beside this.
+/// Runs a brain and serves it on a listener until `stop` is cancelled. Then it takes no connection, lets requests end while
+/// the brain closes its links, and returns after ten seconds at the latest.
+///
+/// Whoever serves [`Brain::router`] from a server of their own calls [`Brain::run`] beside it instead.
 ///
 /// # Errors
 /// When the listener is not one.
 pub async fn serve(listener: TcpListener, brain: Brain, stop: CancellationToken) -> io::Result<()> {
     listener.local_addr()?;
     let web = Web::new(Arc::clone(brain.shared()), stop.clone());
+    let mut working = tokio::spawn(brain.run(stop.clone()));
     let server = Arc::new(Server {
         router: assemble(&web),
         permits: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
@@ -58,10 +61,11 @@ pub async fn serve(listener: TcpListener, brain: Brain, stop: CancellationToken)
         connections: TaskTracker::new(),
         stop,
     });
-    loop {
+    let ended = loop {
         let accepted = tokio::select! {
             biased;
-            () = server.stop.cancelled() => break,
+            () = server.stop.cancelled() => break None,
+            ended = &mut working => break Some(ended),
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -71,13 +75,18 @@ pub async fn serve(listener: TcpListener, brain: Brain, stop: CancellationToken)
                 sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
+    };
     drop(listener);
+    server.stop.cancel();
     server.connections.close();
+    let worked = match ended {
+        Some(ended) => ended,
+        None => working.await,
+    };
     if timeout(DRAIN_WAIT, server.connections.wait()).await.is_err() {
         tracing::warn!(open = server.connections.len(), "connections were cut after ten seconds");
     }
-    Ok(())
+    worked.map_err(io::Error::other)?.map_err(io::Error::other)
 }
 
 struct Server {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use z4j_core::env::Env;
-use z4j_core::store::{Coordination, FleetStore, IdentityStore};
+use z4j_core::store::{Coordination, IdentityStore};
 
 use crate::assemble;
 use crate::output;

@@ -74,6 +74,6 @@ pub fn version(json: bool) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When standard output is gone.
 pub fn openapi() -> anyhow::Result<ExitCode> {
-    println!("{}", z4j_brain::openapi_json()?);
+    print!("{}", z4j_brain::openapi_json()?);
     Ok(ExitCode::SUCCESS)
 }
