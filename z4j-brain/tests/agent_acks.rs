@@ -1,0 +1,188 @@
+//! When a brain acknowledges: after the commit, and only then.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use common::{QUIET, WAIT, agent, agent_when, brain, event_count, eventually, faulty_brain, readiness, task, works};
+use serde_json::json;
+use z4j_core::store::StoreErrorKind;
+use z4j_core::task::TaskState;
+use z4j_core::wire::{FrameType, Heartbeat};
+use z4j_testkit::fake_agent::{FakeAgent, FakeAgentError, FakeTask, Incoming};
+use z4j_testkit::fixture::FaultPlan;
+
+fn is_quiet(result: Result<Incoming, FakeAgentError>) -> bool {
+    matches!(result, Err(FakeAgentError::TimedOut(_)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_takes_nothing_gives_no_ack_until_it_is_mended() {
+    let (_directory, store, brain) = faulty_brain().await;
+    let (_, mut agent) = agent(&brain, "patient").await;
+    store.plan(FaultPlan::Fail(StoreErrorKind::Full));
+    let events = FakeTask::new("celery", "t", "shop.charge").succeeds();
+    let batch = agent.send_events(&events).await.unwrap();
+    store.wait_attempts(2).await;
+    assert!(is_quiet(agent.recv(QUIET).await));
+    let (status, body) = readiness(&brain).await;
+    assert_eq!((status, &body["status"]), (503, &json!("not_ready")));
+    assert!(body["reasons"][0].as_str().unwrap().contains("full"), "{body}");
+    assert!(task(&brain, "t").await.is_none());
+
+    store.plan(FaultPlan::Sound);
+    let ack = agent.wait_ack(&batch, WAIT).await.unwrap();
+    assert_eq!((ack.received, ack.accepted), (3, 3));
+    eventually("the brain is ready again", || async { (readiness(&brain).await.0 == 200).then_some(()) }).await;
+    assert_eq!(task(&brain, "t").await.unwrap().summary.state, TaskState::Success);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_answer_is_lost_is_written_once_and_acknowledged() {
+    let (_directory, store, brain) = faulty_brain().await;
+    let (_, mut agent) = agent(&brain, "unlucky").await;
+    store.plan(FaultPlan::CommitThenFail);
+    let events = FakeTask::new("celery", "t", "shop.charge").succeeds();
+    let batch = agent.send_events(&events).await.unwrap();
+    store.wait_attempts(2).await;
+    store.plan(FaultPlan::Sound);
+    agent.wait_ack(&batch, WAIT).await.unwrap();
+    assert_eq!(event_count(&brain, "t").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_the_store_refuses_does_not_cost_its_neighbours() {
+    let (_directory, store, brain) = faulty_brain().await;
+    let (credentials, mut one) = agent(&brain, "one").await;
+    let (_, mut other) = agent(&brain, "other").await;
+    store.plan(FaultPlan::RefuseTask("cursed".to_owned()));
+    let life = |id: &str| FakeTask::new("celery", id, "shop.charge").succeeds();
+    let mixed = [life("before"), life("cursed"), life("after")].concat();
+    let batch = one.send_events(&mixed).await.unwrap();
+    works(&mut other, "elsewhere").await;
+    let ack = one.wait_ack(&batch, WAIT).await.unwrap();
+    assert_eq!((ack.received, ack.accepted, ack.rejected), (9, 6, 3));
+    for id in ["before", "after", "elsewhere"] {
+        assert_eq!(task(&brain, id).await.unwrap().summary.state, TaskState::Success, "{id}");
+    }
+    assert!(task(&brain, "cursed").await.is_none());
+    assert_eq!(readiness(&brain).await.0, 200);
+    agent_when(&brain, &credentials, "the refusal is shown", |row| row.refused_total >= 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_in_any_order_and_any_number_end_in_the_same_task() {
+    let (_directory, brain) = brain().await;
+    let (_, mut one) = agent(&brain, "one").await;
+    let (_, mut other) = agent(&brain, "other").await;
+    let events = FakeTask::new("celery", "t", "shop.charge").succeeds_after_retries(2);
+    for event in events.iter().rev() {
+        let batch = one.send_events(std::slice::from_ref(event)).await.unwrap();
+        one.wait_ack(&batch, WAIT).await.unwrap();
+    }
+    let batch = other.send_events(&events).await.unwrap();
+    let ack = other.wait_ack(&batch, WAIT).await.unwrap();
+    assert_eq!((ack.received, ack.accepted, ack.rejected), (7, 0, 7));
+    let stored = task(&brain, "t").await.unwrap().summary;
+    assert_eq!((stored.state, stored.retry_count), (TaskState::Success, 2));
+    assert_eq!(event_count(&brain, "t").await, 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_link_of_the_same_process_replaces_the_older_one() {
+    let (_directory, brain) = brain().await;
+    let credentials = brain.mint("process").await.unwrap();
+    let connect = |slot: &'static str| {
+        let config = brain.config_of(&credentials).unwrap().with_worker_id(slot);
+        FakeAgent::connect(config)
+    };
+    let mut older = connect("web-1-1").await.unwrap();
+    let mut sibling = connect("web-2-1").await.unwrap();
+    let mut newer = connect("web-1-1").await.unwrap();
+    assert_eq!(older.wait_close(WAIT).await.unwrap(), Some(4002));
+    works(&mut newer, "newer").await;
+    works(&mut sibling, "sibling").await;
+    let row = agent_when(&brain, &credentials, "two links", |row| row.links.len() == 2).await;
+    assert!(row.revoked_at.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_agent_is_out_within_a_second() {
+    let (_directory, brain) = brain().await;
+    let (credentials, mut agent) = agent(&brain, "leaver").await;
+    works(&mut agent, "before").await;
+    let operator = brain.brain().operator();
+    operator.revoke_agent("default", &credentials.agent_id.to_string()).await.unwrap();
+    let closed = agent.wait_close(Duration::from_secs(1)).await.unwrap();
+    assert_eq!(closed, Some(4003));
+    let config = brain.config_of(&credentials).unwrap();
+    let error = FakeAgent::connect(config).await.unwrap_err();
+    assert_eq!(error.close_code(), Some(4401), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brain_that_stops_acknowledges_what_it_read_and_says_1001() {
+    let (_directory, brain) = brain().await;
+    let (_, mut agent) = agent(&brain, "last words").await;
+    let mut batches = Vec::new();
+    for number in 0..50 {
+        let task = FakeTask::new("celery", &format!("t{number}"), "shop.charge");
+        batches.push(agent.send_events(&task.succeeds()).await.unwrap());
+    }
+    agent.wait_ack(&batches[0], WAIT).await.unwrap();
+    let store = Arc::clone(brain.store());
+    let project = brain.project();
+    brain.stop().await.unwrap();
+    assert_eq!(agent.wait_close(WAIT).await.unwrap(), Some(1001));
+    for (number, batch) in batches.iter().enumerate().skip(1) {
+        let acked = agent.wait_ack(batch, Duration::ZERO).await.is_ok();
+        let key = z4j_core::id::TaskKey::new("celery", format!("t{number}"));
+        let stored = store.task(project, &key).await.unwrap().is_some();
+        assert!(stored || !acked, "task {number} was acknowledged and is not stored");
+    }
+}
+
+/// Sends many small frames and counts their acks.
+async fn flood(mut agent: FakeAgent, frames: usize, acked: Arc<AtomicUsize>) {
+    for number in 0..frames {
+        let event = json!({"events": [{
+            "id": "", "kind": "task.received", "engine": "celery", "task_id": format!("flood-{number}"),
+            "occurred_at": "2026-01-01T00:00:00Z", "data": {},
+        }]});
+        agent.send(FrameType::EventBatch, &format!("ev_{number}"), &event).await.unwrap();
+    }
+    let beat = Heartbeat { buffer_size: 777, ..Heartbeat::default() };
+    agent.heartbeat_with(&beat).await.unwrap();
+    while acked.load(Ordering::Acquire) < frames {
+        if matches!(agent.recv(WAIT).await.unwrap(), Incoming::Ack(_)) {
+            acked.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_agent_that_floods_does_not_hold_up_the_acks_of_another() {
+    const FRAMES: usize = 6_000;
+    let (_directory, store, brain) = faulty_brain().await;
+    let (flooder, noisy) = agent(&brain, "noisy").await;
+    let (_, mut quiet) = agent(&brain, "quiet").await;
+    store.plan(FaultPlan::Stall);
+    let acked = Arc::new(AtomicUsize::new(0));
+    let flooding = tokio::spawn(flood(noisy, FRAMES, Arc::clone(&acked)));
+    // Heartbeats pass although no commit does, and this one was sent after the flood: all of it has been read.
+    agent_when(&brain, &flooder, "the flood is read", |row| row.buffer_entries == Some(777)).await;
+    let batch = quiet.send_events(&FakeTask::new("celery", "small", "shop.charge").succeeds()).await.unwrap();
+    quiet.heartbeat_with(&Heartbeat { buffer_size: 778, ..Heartbeat::default() }).await.unwrap();
+    let rows = || async { brain.store().agents(brain.project()).await.unwrap() };
+    eventually("the small frame is read", || async {
+        rows().await.iter().any(|row| row.buffer_entries == Some(778)).then_some(())
+    })
+    .await;
+    store.plan(FaultPlan::Sound);
+    quiet.wait_ack(&batch, WAIT).await.unwrap();
+    let before = acked.load(Ordering::Acquire);
+    assert!(before < 5_000, "{before} of {FRAMES} frames of the flood were served first");
+    flooding.await.unwrap();
+}
