@@ -165,17 +165,15 @@ impl Redactor for DefaultRedactor {
             && self.extra_keys.is_empty()
             && self.extra_values.is_empty();
         !plain
-            || self.rules.is_some_and(|rules| {
-                rules.keys.may_hit_json(json) || rules.values.may_hit_json(json)
-            })
+            || self
+                .rules
+                .is_some_and(|rules| rules.values.may_hit_json(json))
     }
 }
 
 /// An upper bound of how deep the text nests.
 fn opened(json: &str) -> usize {
-    json.bytes()
-        .map(|byte| usize::from(byte | 0x20 == b'{'))
-        .sum()
+    json.bytes().filter(|byte| byte | 0x20 == b'{').count()
 }
 
 /// `name@host` as the worker of an event: what Celery calls its nodes.

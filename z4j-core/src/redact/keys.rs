@@ -1,6 +1,6 @@
 //! Keys whose values are secret.
 
-use regex::{Regex, RegexBuilder, bytes};
+use regex::{Regex, RegexBuilder};
 
 use super::FieldValue;
 use crate::limits::KEY_CHARS_MAX;
@@ -17,8 +17,6 @@ const NAMES: &str = concat!(
 #[derive(Debug)]
 pub(super) struct KeyRules {
     names: Regex,
-    /// Finds every ASCII key in JSON text that a rule here could hit.
-    prefilter: bytes::Regex,
     strict: bool,
 }
 
@@ -27,32 +25,24 @@ impl KeyRules {
         let names = RegexBuilder::new(&format!(r"\A(?:{NAMES})\z"))
             .case_insensitive(true)
             .build()?;
-        let triggers = "pass|pwd|secret|token|key|auth|cookie|cred|ssn|social|card|cvv|cvc|session|signature|bearer";
+        Ok(Self { names, strict })
+    }
+
+    /// A pattern that finds, in ASCII JSON text without escapes, every key that a rule here could hit.
+    pub(super) fn json_pattern(strict: bool) -> String {
+        let triggers =
+            "pass|pwd|secret|token|key|auth|cookie|cred|ssn|social|card|cvv|cvc|session|bearer";
         // A string that, if it is a key, is too long to be compared.
         let long = format!(r#""[^"]{{{}}}"#, KEY_CHARS_MAX + 1);
-        let prefilter = if strict {
+        if strict {
             format!(r#""[^"]*(?:{triggers})[^"]*"\s*:|{long}"#)
         } else {
             format!(r#""(?:{NAMES})"\s*:|{long}"#)
-        };
-        let prefilter = bytes::RegexBuilder::new(&prefilter)
-            .case_insensitive(true)
-            .unicode(false)
-            .dfa_size_limit(8 << 20)
-            .build()?;
-        Ok(Self {
-            names,
-            prefilter,
-            strict,
-        })
+        }
     }
 
     pub(super) fn hit(&self, key: &str, value: &FieldValue<'_>) -> bool {
         self.names.is_match(key) || (self.strict && words_hit(key, value))
-    }
-
-    pub(super) fn may_hit_json(&self, json: &str) -> bool {
-        self.prefilter.is_match(json.as_bytes())
     }
 }
 

@@ -3,6 +3,8 @@
 use regex::bytes;
 use regex::{Regex, RegexBuilder};
 
+use super::keys::KeyRules;
+
 /// Shapes without word boundaries. W is `[\w-]` in ASCII. Open ends are cut to their minimum: a search needs no more.
 const SHAPES: &[&str] = &[
     r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]",
@@ -45,8 +47,10 @@ fn strict_shapes() -> Vec<String> {
 /// Searches for shapes, in linear time.
 #[derive(Debug)]
 pub(super) struct ValueRules {
-    /// Everything, on text or JSON text that is ASCII only: one lazy DFA.
+    /// Everything, on text that is ASCII only: one lazy DFA.
     ascii: bytes::Regex,
+    /// Everything and every suspicious key, on JSON text that is ASCII only and without escapes: one lazy DFA.
+    json: bytes::Regex,
     /// Everything without boundaries, with Unicode classes and case folding.
     unicode: Regex,
     /// The bounded shapes without and with their boundaries: Unicode boundaries are slow to search, so they are only
@@ -65,13 +69,17 @@ impl ValueRules {
         let loose = BOUNDED.join("|");
         let bounded = format!(r"\b(?:{loose})\b");
         let build = |pattern: &str| RegexBuilder::new(pattern).case_insensitive(true).build();
-        let ascii = bytes::RegexBuilder::new(&format!("{shapes}|{bounded}"))
-            .case_insensitive(true)
-            .unicode(false)
-            .dfa_size_limit(8 << 20)
-            .build()?;
+        let build_ascii = |pattern: &str| {
+            bytes::RegexBuilder::new(pattern)
+                .case_insensitive(true)
+                .unicode(false)
+                .dfa_size_limit(8 << 20)
+                .build()
+        };
+        let all = format!("{shapes}|{bounded}");
         Ok(Self {
-            ascii,
+            ascii: build_ascii(&all)?,
+            json: build_ascii(&format!("{}|{all}", KeyRules::json_pattern(strict)))?,
             unicode: build(&shapes)?,
             loose: build(&loose)?,
             bounded: build(&bounded)?,
@@ -85,8 +93,8 @@ impl ValueRules {
         self.unicode.is_match(text) || (self.loose.is_match(text) && self.bounded.is_match(text))
     }
 
-    /// [`ValueRules::hit`] of any string in ASCII JSON text without escapes, or a false alarm.
+    /// Whether a rule for keys or values could hit anything in ASCII JSON text without escapes; false alarms happen.
     pub(super) fn may_hit_json(&self, json: &str) -> bool {
-        self.ascii.is_match(json.as_bytes())
+        self.json.is_match(json.as_bytes())
     }
 }
