@@ -109,7 +109,7 @@ async fn charge_card(job: Job) -> Outcome {
         .get("amount_cents")
         .and_then(serde_json::Value::as_i64)
         .unwrap_or(0);
-    if cents > 900_00 {
+    if cents > 90_000 {
         return Err(JobError::new(
             "CardDeclined",
             format!("card declined for {cents} cents"),
@@ -149,7 +149,7 @@ fn job(number: u64) -> JobSpec {
     let order = json!(1_000 + number);
     match number % 10 {
         3 => JobSpec::new("shop.charge_card")
-            .with_kwarg("amount_cents", 990_00)
+            .with_kwarg("amount_cents", 99_000)
             .with_kwarg("card_number", "4111 1111 1111 1111")
             .on_queue("payments"),
         6 => JobSpec::new("shop.sync_stock")
