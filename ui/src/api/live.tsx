@@ -90,7 +90,7 @@ function foldIntoCache(stream: LiveStream, client: QueryClient, slug: string): (
 function patchTask(client: QueryClient, slug: string, row: TaskRow): void {
   const queryKey = ['p', slug, 'task', row.engine, row.task_id]
   const known = client.getQueryData<TaskRow>(queryKey)
-  if (known === undefined || known.updated_at === row.updated_at) return
+  if (known === undefined) return
   client.setQueryData<TaskRow>(queryKey, { ...known, ...row })
   // Arguments, result, traceback and events travel with the detail only.
   void client.invalidateQueries({ queryKey })

@@ -37,13 +37,14 @@ export interface Connection {
   last_seen_at: string
 }
 
+/** What an agent says it could not deliver; older agents leave members out. */
 export interface TelemetryLoss {
-  event_records: number
-  command_results: number
-  other_frames: number
-  capacity_evicted_frames: number
-  content_rejected_frames: number
-  adapter_events: Record<string, number>
+  event_records?: number
+  command_results?: number
+  other_frames?: number
+  capacity_evicted_frames?: number
+  content_rejected_frames?: number
+  adapter_events?: Record<string, number>
 }
 
 export interface Refusal { at: string; code: string; message: string; skew_seconds: number | null }
@@ -108,6 +109,8 @@ export interface Task extends TaskRow {
   kwargs: Json
   result: Json
   traceback: string | null
+  /** Why it was revoked or rejected, in the engine's words. */
+  reason?: string | null
 }
 
 export interface TaskEvent {
@@ -155,7 +158,7 @@ export interface Worker {
   agent_id: string | null
   succeeded: number
   failed: number
-  retried: number
+  retried: number | null
   details?: Record<string, Json> | null
 }
 
@@ -168,7 +171,7 @@ export interface Queue {
   last_seen_at: string | null
   waiting: number
   running: number
-  failed_1h: number
+  failed_1h: number | null
 }
 
 export type CommandStatus =
@@ -203,7 +206,7 @@ export interface Stats {
   finished: Outcomes
   previous: Outcomes
   throughput_per_minute: number
-  failure_rate: number
+  failure_rate: number | null
   agents: { online: number; offline: number; never_connected: number }
   workers: { online: number; offline: number }
   incomplete: boolean

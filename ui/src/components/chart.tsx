@@ -33,14 +33,14 @@ export function TimeBars({
       <header className="flex min-h-10 flex-wrap items-center gap-x-3 border-b border-line px-4 py-1.5">
         <h2 className="text-sm font-semibold">{title}</h2>
         <span className="text-xs text-muted">{s.chart.perBucket(bucketMinutes)}</span>
-        <span className="ml-auto flex flex-wrap items-center gap-3 text-xs text-muted">
+        <span className="flex flex-wrap items-center gap-3 text-xs text-muted max-sm:order-last max-sm:w-full sm:ml-auto">
           {series.map(({ key, state }) => (
             <span key={key} className="inline-flex items-center gap-1"><Mark state={state} />{s.states[state]}</span>
           ))}
-          <button type="button" className="rounded px-1 underline underline-offset-2 hover:text-ink" onClick={() => setTable(!table)} aria-pressed={table}>
-            {table ? s.chart.chart : s.chart.table}
-          </button>
         </span>
+        <button type="button" className="rounded px-1 text-xs text-muted underline underline-offset-2 hover:text-ink max-sm:ml-auto" onClick={() => setTable(!table)} aria-pressed={table}>
+          {table ? s.chart.chart : s.chart.table}
+        </button>
       </header>
       <p className="sr-only">{summary(buckets, series, noun, withDay)}</p>
       {table ? (
@@ -125,7 +125,7 @@ function Canvas({ title, buckets, bucketMinutes, series, onZoom, onPick, withDay
   return (
     <div className="relative px-2 pt-2" data-chart>
       <div ref={box} role="img" aria-label={title} style={{ height: HEIGHT_PX }} title={s.chart.zoomHint} />
-      <p className="num flex h-6 flex-wrap items-center gap-x-3 overflow-hidden px-2 text-xs text-muted" aria-hidden>
+      <p className="num flex h-5 flex-wrap items-center gap-x-3 overflow-hidden px-2 text-xs text-muted" aria-hidden>
         {pointed && (
           <>
             <span>{clockTime(Date.parse(pointed.at), withDay)}</span>

@@ -91,7 +91,7 @@ export function Table<T>({
           {sorted.map((row) => (
             <tr key={rowKey(row)} data-row={rowKey(row)} className="relative h-9 border-t border-line hover:bg-hover">
               {columns.map((column, at) => (
-                <td key={column.id} className={cn('px-3 py-1 first:pl-4 last:pr-4', column.align === 'right' && 'num text-right', column.className)}>
+                <td key={column.id} className={cn('px-3 py-1 whitespace-nowrap first:pl-4 last:pr-4', column.align === 'right' && 'num text-right', column.className)}>
                   {at === 0 ? wrap(row, column.cell(row)) : column.cell(row)}
                 </td>
               ))}

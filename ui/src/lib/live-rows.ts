@@ -35,7 +35,8 @@ export function compare(sort: Sort): (a: TaskRow, b: TaskRow) => number {
   }
 }
 
-const newer = (a: TaskRow, b: TaskRow | undefined): TaskRow => (b !== undefined && b.updated_at > a.updated_at ? b : a)
+// The time is that of the last change of state; a link or a name can come later without moving it.
+const newer = (a: TaskRow, b: TaskRow | undefined): TaskRow => (b !== undefined && b.updated_at >= a.updated_at ? b : a)
 
 /**
  * The list as it would be loaded now: newest versions, what no longer matches gone, what newly

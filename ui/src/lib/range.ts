@@ -37,10 +37,16 @@ export function readRange(search: RangeSearch, fallback: string | null): Range |
   return span ? { fromMs: null, toMs: null, minutes: span.minutes, key: span.key } : null
 }
 
-/** A bucket that gives a chart between 15 and about 100 bars. */
-export function bucketMinutes(minutes: number): number {
+/** The brain answers no more buckets than this in one window. */
+const ANSWER_BUCKETS_MAX = 1_500
+
+/**
+ * A bucket that gives a chart of `minutes` between 15 and about 100 bars, out of an answer for a
+ * window that may be wider (it always ends now).
+ */
+export function bucketMinutes(minutes: number, windowMinutes = minutes): number {
   for (const size of [1, 2, 5, 10, 15, 30, 60, 120, 180, 360]) {
-    if (minutes / size <= BUCKETS_MAX) return size
+    if (minutes / size <= BUCKETS_MAX && windowMinutes / size <= ANSWER_BUCKETS_MAX) return Math.min(size, windowMinutes)
   }
   return 720
 }

@@ -22,13 +22,15 @@ function SignedIn() {
   }, [me.data])
 
   useEffect(() => {
-    if (!signedOut || setup.isPending) return
+    // While the next page loads this one is still there and already sees the new address.
+    const leaving = location.pathname === '/login' || location.pathname === '/setup'
+    if (!signedOut || setup.isPending || leaving) return
     if (setup.data?.needed) void navigate({ to: '/setup', replace: true })
     else {
       const back = location.href === '/' ? undefined : location.href
       void navigate({ to: '/login', search: { ...(back && { next: back }) }, replace: true })
     }
-  }, [signedOut, setup.isPending, setup.data, navigate, location.href])
+  }, [signedOut, setup.isPending, setup.data, navigate, location.href, location.pathname])
 
   if (me.data) return <Outlet />
   if (me.error && !signedOut) {

@@ -67,7 +67,7 @@ export const tasks = {
   tasks: {
     title: 'Tasks',
     search: 'Search tasks',
-    searchHint: 'name, id or argument, or state:failure queue:mail',
+    searchHint: 'Text, or state:failure queue:mail',
     unknownKey: (key: string, keys: string) => `“${key}:” is not a filter. Known ones: ${keys}.`,
     unknownState: (state: string, states: string) => `“${state}” is not a state. Known ones: ${states}.`,
     emptyValue: (key: string) => `“${key}:” needs a value.`,

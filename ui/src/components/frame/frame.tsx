@@ -24,6 +24,7 @@ export function Frame({ slug }: { slug: string }) {
         {s.frame.skip}
       </a>
       <aside
+        aria-label={s.frame.pages}
         className={cn(
           'sticky top-0 hidden h-dvh shrink-0 overflow-y-auto border-r border-line bg-surface md:block',
           narrow ? 'w-13' : 'w-[220px]',

@@ -30,7 +30,7 @@ function ProjectSwitch({ narrow }: { narrow: boolean }) {
     <Menu>
       <MenuTrigger
         className="flex h-11 w-full items-center gap-2.5 rounded-md px-1.5 text-left hover:bg-hover"
-        aria-label={`${s.frame.project}: ${name}`}
+        aria-label={narrow ? `${s.frame.project}: ${name}` : undefined}
       >
         <span
           aria-hidden

@@ -27,12 +27,11 @@ export function TopBar({
         <button
           type="button"
           onClick={onPalette}
-          aria-label={s.palette.label}
           className="inline-flex h-8 items-center gap-2 rounded-md px-2 text-sm text-muted hover:bg-hover hover:text-ink lg:border lg:border-line"
         >
           <Search className="size-4" aria-hidden />
-          <span className="hidden lg:inline">{s.palette.short}</span>
-          <span className="hidden lg:inline-flex" aria-hidden>
+          <span className="max-lg:sr-only">{s.palette.short}</span>
+          <span className="hidden lg:inline-flex">
             <Kbd>{isMac() ? '⌘K' : 'Ctrl K'}</Kbd>
           </span>
         </button>

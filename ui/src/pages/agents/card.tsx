@@ -71,7 +71,7 @@ function Facts({ agent }: { agent: Agent }) {
   const capabilities = Object.entries(agent.capabilities)
   const health = Object.entries(agent.adapter_health)
   return (
-    <dl className="grid grid-cols-2 gap-x-6 gap-y-3 sm:grid-cols-3 lg:grid-cols-5">
+    <dl className="grid grid-cols-[repeat(auto-fill,minmax(min(100%,230px),1fr))] gap-x-6 gap-y-3">
       <Fact name={s.agents.created}><Exact at={agent.created_at} /></Fact>
       {agent.revoked_at && <Fact name={s.agents.revokedAt}><Exact at={agent.revoked_at} /></Fact>}
       <Fact name={s.agents.seen}><Exact at={agent.last_seen_at} /></Fact>

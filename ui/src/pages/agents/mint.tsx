@@ -31,7 +31,7 @@ export function MintForm({ slug, onMinted, compact = false }: { slug: string; on
         label={s.agents.name} hint={s.agents.nameHint} error={taken ? s.agents.nameTaken : null}
         value={name} onChange={(e) => setName(e.target.value)} maxLength={100} autoComplete="off" className="min-w-60 flex-1"
       />
-      <Button type="submit" variant="primary" className="mb-5.5 h-9" disabled={mint.isPending || name.trim() === ''}>
+      <Button type="submit" variant="primary" className="h-9 sm:mb-5.5" disabled={mint.isPending || name.trim() === ''}>
         {s.agents.create}
       </Button>
       {mint.error && !taken && <div className="w-full"><Failed error={mint.error} what={s.agents.create} /></div>}

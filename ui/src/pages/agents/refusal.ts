@@ -18,10 +18,10 @@ export function isRefused(agent: Agent): boolean {
 
 export function lossLines(loss: TelemetryLoss | null): [number, string][] {
   if (loss === null) return []
-  const { adapter_events: adapters, ...counts } = loss
+  const counts = ['event_records', 'command_results', 'other_frames', 'capacity_evicted_frames', 'content_rejected_frames'] as const
   return [
-    ...(Object.keys(counts) as (keyof typeof counts)[]).map((key): [number, string] => [counts[key], s.agents.loss[key]]),
-    ...Object.entries(adapters).map(([engine, n]): [number, string] => [n, s.agents.loss.adapter(engine)]),
+    ...counts.map((key): [number, string] => [loss[key] ?? 0, s.agents.loss[key]]),
+    ...Object.entries(loss.adapter_events ?? {}).map(([engine, n]): [number, string] => [n, s.agents.loss.adapter(engine)]),
   ].filter(([n]) => n > 0)
 }
 

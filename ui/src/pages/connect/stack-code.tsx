@@ -6,8 +6,8 @@ import { type Credentials, envLines, STACKS } from './stacks'
 const PLACEHOLDER = '…'
 
 /** What to install, add and start, for the stack that runs the tasks. */
-export function StackCode({ credentials }: { credentials: Credentials | null }) {
-  const shown = credentials ?? { url: window.location.origin, token: PLACEHOLDER, project: PLACEHOLDER, secret: PLACEHOLDER }
+export function StackCode({ slug, credentials }: { slug: string; credentials: Credentials | null }) {
+  const shown = credentials ?? { url: window.location.origin, token: PLACEHOLDER, project: slug, secret: PLACEHOLDER }
   return (
     <Tabs.Root defaultValue="celery">
       <Tabs.List aria-label={s.connect.stack} className="flex flex-wrap gap-x-1 border-b border-line">

@@ -60,9 +60,10 @@ export const STACKS: Stack[] = [
     key: 'rust', name: 'Rust', install: 'cargo add z4j-agent',
     code: {
       file: 'main.rs',
-      text: 'let agent = Agent::builder(url, Credential::bearer(token))\n    .with_engine(engine)\n    .build()?\n    .spawn();',
+      text: 'let credential = Credential::new(token, project_id, hmac_secret);\nlet agent = Agent::builder(brain_url, credential)\n    .with_engine(engine)\n    .build()?\n    .spawn();',
     },
     start: 'cargo run --release',
+    note: 'The library reads no environment: pass the four values from your own configuration.',
   },
 ]
 

@@ -70,7 +70,7 @@ export function ConnectSteps({ slug, another = false }: { slug: string; another?
       >
         {refused && <p role="alert" className="mb-3 rounded-md border border-danger/40 bg-danger-soft px-3 py-2 text-sm">{refusalText(refused)}</p>}
         {!connected && (
-          <StackCode credentials={minted ? { url, token: minted.token, project: slug, secret: minted.hmac_secret } : null} />
+          <StackCode slug={slug} credentials={minted ? { url, token: minted.token, project: slug, secret: minted.hmac_secret } : null} />
         )}
       </Step>
       <Step

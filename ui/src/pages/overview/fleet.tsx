@@ -43,7 +43,7 @@ export function FleetStrip({ slug, stats }: { slug: string; stats: Stats }) {
                   </th>
                   <td className="px-2 text-right"><Count n={queue.waiting} /></td>
                   <td className="px-2 text-right"><Count n={queue.running} /></td>
-                  <td className={`px-4 text-right ${queue.failed_1h > 0 ? 'text-st-failure' : ''}`}><Count n={queue.failed_1h} /></td>
+                  <td className={`px-4 text-right ${(queue.failed_1h ?? 0) > 0 ? 'text-st-failure' : ''}`}><Count n={queue.failed_1h} /></td>
                 </tr>
               ))}
             </tbody>

@@ -65,8 +65,8 @@ function windowOf(range: Range): number {
 
 function Body({ slug, range }: { slug: string; range: Range }) {
   const navigate = useNavigate()
-  const size = bucketMinutes(range.minutes)
   const window = windowOf(range)
+  const size = bucketMinutes(range.minutes, window)
   const stats = useQuery(statsQuery(slug, window))
   const trends = useQuery(trendsQuery(slug, window, size))
   const span = range.fromMs === null ? {} : { since: new Date(range.fromMs).toISOString(), until: new Date(range.toMs ?? 0).toISOString() }

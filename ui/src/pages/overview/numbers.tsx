@@ -14,7 +14,7 @@ export function Numbers({ slug, stats, finished, range }: { slug: string; stats:
   const ended = endedCount(finished)
   const compares = range.fromMs === null
   const before = (n: number) => (compares ? `${count(n)} ${s.overview.before}` : '')
-  const mark = stats.incomplete ? <span className="text-xs text-st-lost" title={s.overview.incomplete(count(stats.lost_events))}>{`≥ ${s.overview.incompleteShort}`}</span> : null
+  const mark = stats.incomplete ? <span title={s.overview.incomplete(count(stats.lost_events))} className="self-center"><Mark state="lost" label={s.overview.incompleteShort} /></span> : null
   return (
     <dl className="grid grid-cols-2 divide-line rounded-md border border-line bg-surface sm:grid-cols-4 sm:divide-x">
       <Number name={s.overview.finished} note={`${rate(ended / range.minutes)} ${s.overview.perMinute}`} before={before(endedCount(stats.previous))} mark={mark}>
@@ -26,9 +26,9 @@ export function Numbers({ slug, stats, finished, range }: { slug: string; stats:
       <Number name={s.overview.retried} note="" before={before(stats.previous.retry)} mark={mark}>
         <Count n={finished.retry} />
       </Number>
-      <div className="min-w-0 px-4 py-2.5">
+      <div className="min-w-0 px-4 py-2.5 max-sm:col-span-2">
         <dt className="text-xs text-muted">{s.overview.now}</dt>
-        <dd className="mt-1 grid grid-cols-[max-content_max-content] gap-x-4 gap-y-0.5 text-sm lg:grid-cols-[repeat(4,max-content)]">
+        <dd className="mt-1 grid grid-cols-2 gap-x-3 gap-y-0.5 text-sm">
           {NOW.map((state) => (
             <Link key={state} to="/projects/$slug/tasks" params={{ slug }} search={{ state: [state] }} className="flex items-center gap-1.5 rounded hover:underline">
               <Mark state={state} className={state === 'started' && !stats.states.started ? '[animation:none]' : ''} />

@@ -15,7 +15,7 @@ const COLUMNS: TableColumn<Queue>[] = [
   { id: 'running', name: s.queues.running, phone: 'note', align: 'right', by: (q) => q.running, cell: (q) => <Count n={q.running} /> },
   {
     id: 'failed', name: s.queues.failed, phone: 'note', align: 'right', by: (q) => q.failed_1h,
-    cell: (q) => <Count n={q.failed_1h} className={q.failed_1h > 0 ? 'text-st-failure' : 'text-muted'} />,
+    cell: (q) => <Count n={q.failed_1h} className={(q.failed_1h ?? 0) > 0 ? 'text-st-failure' : 'text-muted'} />,
   },
   {
     id: 'depth', name: s.queues.depth, title: s.queues.depthNote, align: 'right', by: (q) => q.depth,

@@ -12,6 +12,7 @@ import { Bones, Empty, Failed } from '~/components/page'
 import { known, StateWord } from '~/components/state-mark'
 import { Button, buttonClass } from '~/components/ui/button'
 import { keyIsTaken } from '~/components/frame/use-frame-keys'
+import { cn } from '~/lib/cn'
 import { duration } from '~/lib/format'
 import { useProject } from '~/lib/project'
 import { s } from '~/strings'
@@ -46,8 +47,13 @@ function TaskView({ slug, task }: { slug: string; task: Task }) {
   return (
     <div className="mx-auto w-full max-w-[1600px] px-4 pt-4 pb-10 sm:px-6">
       <Header task={task} />
-      <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_280px]">
-        <div className="order-2 min-w-0 space-y-4 lg:order-1">
+      {task.reason && <p className="mb-4 rounded-md border border-line bg-warn-soft px-4 py-2.5 text-sm">{task.reason}</p>}
+      <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_280px] lg:grid-rows-[auto_1fr]">
+        <div className="min-w-0 space-y-4 lg:col-start-2 lg:row-start-1">
+          <Actions slug={slug} task={task} />
+          <Commands slug={slug} task={task} />
+        </div>
+        <div className="min-w-0 space-y-4 lg:col-start-1 lg:row-span-2 lg:row-start-1">
           <Panel title={s.task.timeline}><TimelineBar task={task} events={list} /></Panel>
           {failed && <ErrorPanel task={task} />}
           <Values task={task} />
@@ -61,11 +67,9 @@ function TaskView({ slug, task }: { slug: string; task: Task }) {
           </Panel>
           <Raw task={task} />
         </div>
-        <aside className="order-1 min-w-0 space-y-4 lg:sticky lg:top-16 lg:order-2 lg:self-start">
-          <Actions slug={slug} task={task} />
-          <Commands slug={slug} task={task} />
+        <div className="min-w-0 lg:col-start-2 lg:row-start-2">
           <Facts slug={slug} task={task} />
-        </aside>
+        </div>
       </div>
     </div>
   )
@@ -171,15 +175,15 @@ const isEmpty = (value: Json) => value === null || (typeof value === 'object' &&
 
 function Values({ task }: { task: Task }) {
   const none = isEmpty(task.args) && isEmpty(task.kwargs)
-  const finished = task.state === 'success'
+  const hasResult = task.state === 'success' || task.result !== null
   return (
-    <div className="grid gap-4 xl:grid-cols-2">
+    <div className={cn('grid items-start gap-4', hasResult && 'xl:grid-cols-2')}>
       <Panel title={s.task.args} aside={<CopyButton text={JSON.stringify({ args: task.args, kwargs: task.kwargs }, null, 2)} label={s.common.copy(s.task.args)} />} bodyClass="p-4 font-mono text-sm">
         {none && <p className="font-sans text-muted">{task.args === null && task.kwargs === null ? s.task.argsUnknown : s.task.noArgs}</p>}
         {!isEmpty(task.args) && <><p className="mb-0.5 font-sans text-xs text-muted">{s.task.positional}</p><JsonTree value={task.args} depth={1} /></>}
         {!isEmpty(task.kwargs) && <><p className="mt-2 mb-0.5 font-sans text-xs text-muted first:mt-0">{s.task.keyword}</p><JsonTree value={task.kwargs} depth={1} /></>}
       </Panel>
-      {(finished || task.result !== null) && (
+      {hasResult && (
         <Panel title={s.task.result} aside={<CopyButton text={JSON.stringify(task.result, null, 2)} label={s.common.copy(s.task.result)} />} bodyClass="p-4 font-mono text-sm">
           <JsonTree value={task.result} depth={1} />
         </Panel>

@@ -29,6 +29,13 @@ export function FilterBar({
   return (
     <div className="flex min-w-0 flex-1 flex-wrap items-center gap-2">
       <SearchBox slug={slug} inputRef={inputRef} onApply={(more) => onFilter({ ...filter, ...more })} />
+      <Menu>
+        <MenuTrigger className={buttonClass('ghost', 'px-2')}>
+          <ListFilter className="size-4" aria-hidden />
+          {s.tasks.addFilter}
+        </MenuTrigger>
+        <AllFacets slug={slug} filter={filter} onFilter={onFilter} />
+      </Menu>
       {(filter.state ?? []).map((state) => (
         <Chip
           key={state}
@@ -55,13 +62,6 @@ export function FilterBar({
           />
         )
       })}
-      <Menu>
-        <MenuTrigger className={buttonClass('ghost', 'px-2')}>
-          <ListFilter className="size-4" aria-hidden />
-          {s.tasks.addFilter}
-        </MenuTrigger>
-        <AllFacets slug={slug} filter={filter} onFilter={onFilter} />
-      </Menu>
       {!empty && (
         <button type="button" className={buttonClass('ghost', 'px-2')} onClick={() => onFilter({})}>
           {s.tasks.clear}

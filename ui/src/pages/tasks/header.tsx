@@ -13,7 +13,7 @@ export function ListHeader({ phone, columns, sort, onSort, onWidth, template }: 
         role="row"
         aria-rowindex={1}
         style={phone ? undefined : { gridTemplateColumns: template }}
-        className={cn('border-b border-line bg-bg text-xs text-muted', !phone && 'grid h-8.5 items-center')}
+        className={cn('border-b border-line bg-bg text-xs text-muted', !phone && 'grid h-8.5 items-center pr-3 sm:pr-4')}
       >
         {!phone && <div role="cell" />}
         {(phone ? columns.slice(0, 1) : columns).map((column) => (

@@ -111,7 +111,7 @@ function Row({ row, index, template, style, ...list }: RowProps) {
       style={list.phone ? style : { ...style, gridTemplateColumns: template }}
       className={cn(
         'group absolute inset-x-0 top-0 border-b border-line text-sm hover:bg-hover',
-        list.phone ? 'block' : 'grid items-center',
+        list.phone ? 'block' : 'grid items-center pr-3 sm:pr-4',
         isSelected && 'bg-accent-soft',
         isCursor && 'bg-hover shadow-[inset_2px_0_0_var(--accent)]',
       )}
@@ -170,7 +170,7 @@ function RowLink({ row, slug, children }: { row: TaskRow; slug: string; children
 function RowActions({ row, canRetry, canCancel, onAct }: Pick<ListProps, 'canRetry' | 'canCancel' | 'onAct'> & { row: TaskRow }) {
   const ended = isTerminal(row.state)
   return (
-    <span className="invisible absolute top-1/2 right-2 z-10 flex -translate-y-1/2 gap-1 rounded-md border border-line bg-surface opacity-0 group-hover:visible group-hover:opacity-100 group-focus-within:visible group-focus-within:opacity-100 group-data-cursor:visible group-data-cursor:opacity-100">
+    <span className="invisible absolute top-1/2 right-0 z-10 flex -translate-y-1/2 gap-1 rounded-md border border-line bg-surface opacity-0 group-hover:visible group-hover:opacity-100 group-focus-within:visible group-focus-within:opacity-100 group-data-cursor:visible group-data-cursor:opacity-100">
       {canRetry && ended && (
         <IconButton label={s.tasks.retry} className="size-7" onClick={() => onAct('retry', [row])}>
           <RotateCcw className="size-3.5" aria-hidden />

@@ -70,7 +70,7 @@ export function SearchBox({
   }
 
   return (
-    <div className="relative w-full sm:w-90">
+    <div className="relative min-w-0 flex-1 basis-44 sm:w-90 sm:flex-none">
       <Search className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted" aria-hidden />
       <input
         ref={inputRef}

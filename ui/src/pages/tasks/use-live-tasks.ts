@@ -30,7 +30,7 @@ export function useLiveTasks(slug: string, filter: TaskFilter & { since?: string
     for (const row of items) {
       const key = keyOf(row)
       const before = live.current.get(key)
-      if (before !== undefined && before.updated_at >= row.updated_at) continue
+      if (before !== undefined && before.updated_at > row.updated_at) continue
       live.current.set(key, row)
       changed.current.set(key, Date.now() + STEP_MS)
     }
