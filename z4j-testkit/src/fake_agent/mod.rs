@@ -42,3 +42,6 @@ pub use config::FakeAgentConfig;
 pub use error::FakeAgentError;
 pub use event::{FakeEvent, FakeTask};
 pub use halves::{FakeCommand, FakeReceiver, FakeSender, Incoming};
+
+#[cfg(test)]
+mod tests;
