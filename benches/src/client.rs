@@ -7,18 +7,18 @@ use crate::process::{ADMIN_EMAIL, ADMIN_PASSWORD};
 
 /// What an agent connects with.
 #[derive(Clone, Debug)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// The brain's base URL.
-    pub url: String,
+    pub(crate) url: String,
     /// The bearer token.
-    pub token: String,
+    pub(crate) token: String,
     /// The frame key as 44 characters.
-    pub hmac_secret: String,
+    pub(crate) hmac_secret: String,
 }
 
 /// A signed-in admin.
 #[derive(Debug)]
-pub struct Admin {
+pub(crate) struct Admin {
     http: reqwest::Client,
     url: String,
     cookie: String,
@@ -26,7 +26,7 @@ pub struct Admin {
 
 impl Admin {
     /// Signs in to a brain that a bench started.
-    pub async fn sign_in(url: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn sign_in(url: &str) -> anyhow::Result<Self> {
         let http = reqwest::Client::new();
         let answer = http
             .post(format!("{url}/api/v1/auth/login"))
@@ -54,7 +54,7 @@ impl Admin {
     }
 
     /// Mints an agent in the project `default`.
-    pub async fn mint(&self, name: &str) -> anyhow::Result<Credentials> {
+    pub(crate) async fn mint(&self, name: &str) -> anyhow::Result<Credentials> {
         let answer = self
             .http
             .post(format!("{}/api/v1/projects/default/agents", self.url))
@@ -78,7 +78,7 @@ impl Admin {
     }
 
     /// How many tasks the project `default` holds, over all states.
-    pub async fn task_count(&self) -> anyhow::Result<u64> {
+    pub(crate) async fn task_count(&self) -> anyhow::Result<u64> {
         let body: Value = self
             .http
             .get(format!("{}/api/v1/projects/default/stats", self.url))

@@ -26,32 +26,32 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The shape of a run.
 #[derive(Clone, Copy, Debug)]
-pub struct Load {
+pub(crate) struct Load {
     /// Sockets.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// Events in each frame.
-    pub events_per_frame: usize,
+    pub(crate) events_per_frame: usize,
     /// Frames without an ack on one socket, at most.
-    pub in_flight_max: usize,
+    pub(crate) in_flight_max: usize,
 }
 
 /// What a run gave.
 #[derive(Clone, Copy, Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Events acknowledged; all that were sent.
-    pub events: usize,
+    pub(crate) events: usize,
     /// First send to last ack.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// Median time from a frame's send to its ack.
     pub ack_p50: Duration,
     /// The same for one frame in a hundred.
     pub ack_p99: Duration,
     /// CPU time of this process.
-    pub driver_cpu_seconds: f64,
+    pub(crate) driver_cpu_seconds: f64,
 }
 
 /// Sends `events` over the connections of `load`, a task's events all on one of them, and waits for every ack.
-pub async fn drive(
+pub(crate) async fn drive(
     credentials: &[Credentials],
     load: Load,
     events: Vec<BenchEvent>,
@@ -218,16 +218,16 @@ fn hello(worker_id: &str) -> Hello {
 
 /// A connected agent that says nothing more.
 #[derive(Debug)]
-pub struct IdleLink {
+pub(crate) struct IdleLink {
     /// What it connected with.
-    pub credentials: Credentials,
+    pub(crate) credentials: Credentials,
     open: Arc<AtomicBool>,
     reader: tokio::task::JoinHandle<()>,
 }
 
 impl IdleLink {
     /// Connects and says hello; pings are answered from then on.
-    pub async fn open(credentials: &Credentials, worker_id: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn open(credentials: &Credentials, worker_id: &str) -> anyhow::Result<Self> {
         let (mut socket, _) = connect(credentials, worker_id).await?;
         let open = Arc::new(AtomicBool::new(true));
         let flag = Arc::clone(&open);
@@ -244,7 +244,7 @@ impl IdleLink {
 
     /// Whether the brain still holds the link.
     #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
     }
 }

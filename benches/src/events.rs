@@ -21,22 +21,22 @@ const NAMES: [&str; 10] = [
 
 /// One event of a frame.
 #[derive(Clone, Debug)]
-pub struct BenchEvent {
+pub(crate) struct BenchEvent {
     /// The agent's id of it.
-    pub id: uuid::Uuid,
+    pub(crate) id: uuid::Uuid,
     /// The kind on the wire.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// The task.
-    pub task_id: String,
+    pub(crate) task_id: String,
     /// When.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// The `data` object as JSON text.
-    pub data: String,
+    pub(crate) data: String,
 }
 
 impl BenchEvent {
     /// Appends the event as it stands in a frame.
-    pub fn write(&self, out: &mut String) {
+    pub(crate) fn write(&self, out: &mut String) {
         let _ = write!(
             out,
             r#"{{"id":"{}","kind":"{}","engine":"celery","task_id":"{}","occurred_at":"{}","data":{}}}"#,
@@ -48,7 +48,7 @@ impl BenchEvent {
 /// The events of `tasks` tasks in the order in which a busy worker reports them: the three events of a task lie about
 /// 200 events apart. `seed` keeps runs from sharing ids.
 #[must_use]
-pub fn lifecycle(seed: u64, tasks: u64, start: Timestamp) -> Vec<BenchEvent> {
+pub(crate) fn lifecycle(seed: u64, tasks: u64, start: Timestamp) -> Vec<BenchEvent> {
     const SPREAD: u64 = 67;
     let mut events = Vec::with_capacity(usize::try_from(tasks * 3).unwrap_or(0));
     for step in 0..tasks + 2 * SPREAD {

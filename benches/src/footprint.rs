@@ -16,7 +16,7 @@ const IDLE_AGENTS: usize = 500;
 const SETTLE: Duration = Duration::from_secs(5);
 
 /// Measures a release brain on a fresh folder and again on the same folder.
-pub async fn run(binary: &Path) -> anyhow::Result<Report> {
+pub(crate) async fn run(binary: &Path) -> anyhow::Result<Report> {
     let mut report = Report::new("footprint");
     let folder = tempfile::tempdir()?;
     let mut fresh_ms = Vec::new();

@@ -17,7 +17,7 @@ use crate::store_alone;
 
 /// What to drive.
 #[derive(Debug, Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// The brain binary to start; built when absent.
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub struct Options {
 const SHAPES: [(usize, usize); 6] = [(1, 1), (10, 1), (50, 1), (1, 100), (10, 100), (50, 100)];
 
 /// Runs every shape on a fresh brain of its own.
-pub async fn run(options: Options) -> anyhow::Result<Report> {
+pub(crate) async fn run(options: Options) -> anyhow::Result<Report> {
     let mut report = Report::new("ingest");
     report.notes.push(
         "driver, brain and store share this machine's cores; ack times are first send to ack under a closed loop".into(),
@@ -148,6 +148,6 @@ fn millis(duration: Duration) -> f64 {
 }
 
 /// This process's own CPU time in seconds.
-pub fn own_cpu_seconds() -> f64 {
+pub(crate) fn own_cpu_seconds() -> f64 {
     usage_of(std::process::id()).map_or(0.0, |usage| usage.cpu_seconds)
 }

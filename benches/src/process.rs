@@ -9,30 +9,30 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 /// The first admin of every brain that a bench starts.
-pub const ADMIN_EMAIL: &str = "bench@example.org";
+pub(crate) const ADMIN_EMAIL: &str = "bench@example.org";
 /// That admin's password; the brain lives on loopback and for one run.
-pub const ADMIN_PASSWORD: &str = "a-long-password-for-one-bench-run";
+pub(crate) const ADMIN_PASSWORD: &str = "a-long-password-for-one-bench-run";
 
 /// A running brain. Dropped, it is killed.
 #[derive(Debug)]
-pub struct BrainProcess {
+pub(crate) struct BrainProcess {
     child: Child,
     /// Its base URL.
-    pub url: String,
+    pub(crate) url: String,
 }
 
 /// What a process used so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// User and system time in seconds.
-    pub cpu_seconds: f64,
+    pub(crate) cpu_seconds: f64,
     /// Resident memory in KiB.
-    pub rss_kib: u64,
+    pub(crate) rss_kib: u64,
 }
 
 impl BrainProcess {
     /// Starts `binary` on `data_dir` and waits until it is ready. Answers how long that took.
-    pub fn start(binary: &Path, data_dir: &Path) -> anyhow::Result<(Self, Duration)> {
+    pub(crate) fn start(binary: &Path, data_dir: &Path) -> anyhow::Result<(Self, Duration)> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let began = Instant::now();
         let child = Command::new(binary)
@@ -74,7 +74,7 @@ impl BrainProcess {
     }
 
     /// What it used so far.
-    pub fn usage(&self) -> anyhow::Result<Usage> {
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         usage_of(self.child.id())
     }
 }
@@ -87,7 +87,7 @@ impl Drop for BrainProcess {
 }
 
 /// What a process used so far, from the kernel's tables.
-pub fn usage_of(pid: u32) -> anyhow::Result<Usage> {
+pub(crate) fn usage_of(pid: u32) -> anyhow::Result<Usage> {
     const TICKS_PER_SECOND: f64 = 100.0;
     const PAGE_KIB: u64 = 4;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
@@ -132,7 +132,7 @@ fn ready(port: u16) -> bool {
 }
 
 /// The release binary: built now unless a path was given.
-pub fn release_binary(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+pub(crate) fn release_binary(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     if let Some(path) = given {
         return Ok(path);
     }

@@ -8,28 +8,28 @@ use serde::Serialize;
 
 /// One measured line.
 #[derive(Clone, Debug, Serialize)]
-pub struct Line {
+pub(crate) struct Line {
     /// What was measured.
-    pub name: String,
+    pub(crate) name: String,
     /// Column to value, in the order to print.
-    pub values: Vec<(String, f64)>,
+    pub(crate) values: Vec<(String, f64)>,
 }
 
 /// A bench's lines.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// The bench.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What was measured.
-    pub lines: Vec<Line>,
+    pub(crate) lines: Vec<Line>,
     /// What a reader must know of the run.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Report {
     /// An empty report.
     #[must_use]
-    pub const fn new(name: &'static str) -> Self {
+    pub(crate) const fn new(name: &'static str) -> Self {
         Self {
             name,
             lines: Vec::new(),
@@ -38,7 +38,7 @@ impl Report {
     }
 
     /// Adds a line.
-    pub fn line(&mut self, name: impl Into<String>, values: &[(&str, f64)]) {
+    pub(crate) fn line(&mut self, name: impl Into<String>, values: &[(&str, f64)]) {
         self.lines.push(Line {
             name: name.into(),
             values: values
@@ -49,7 +49,7 @@ impl Report {
     }
 
     /// Prints the table and writes `target/bench/NAME.json`.
-    pub fn finish(&self) -> anyhow::Result<()> {
+    pub(crate) fn finish(&self) -> anyhow::Result<()> {
         let width = self
             .lines
             .iter()

@@ -18,10 +18,10 @@ use z4j_store_sqlite::SqliteStore;
 use crate::events::BenchEvent;
 
 /// Events per transaction: what the brain's committer takes at most.
-pub const IDEAL_BATCH_EVENTS: usize = 2_000;
+pub(crate) const IDEAL_BATCH_EVENTS: usize = 2_000;
 
 /// Events per second that a fresh SQLite store takes in ideal batches, parsing and the task merge included.
-pub async fn sqlite(dir: &Path, events: &[BenchEvent]) -> anyhow::Result<f64> {
+pub(crate) async fn sqlite(dir: &Path, events: &[BenchEvent]) -> anyhow::Result<f64> {
     let store = SqliteStore::in_dir(dir).context("the store could not be opened")?;
     let (project, agent) = (ProjectId::from_u128(7), AgentId::from_u128(8));
     let engine: Arc<str> = Arc::from("celery");

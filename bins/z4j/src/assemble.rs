@@ -23,7 +23,7 @@ const BLOCKING_THREADS_MAX: usize = 4;
 ///
 /// # Errors
 /// When the operating system gives no threads.
-pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.clamp(1, 4))
@@ -37,7 +37,7 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 ///
 /// # Errors
 /// In one sentence: why it cannot be.
-pub fn brain(settings: &Settings) -> anyhow::Result<(Brain, Arc<SqliteStore>)> {
+pub(crate) fn brain(settings: &Settings) -> anyhow::Result<(Brain, Arc<SqliteStore>)> {
     let path = settings.sqlite_path()?;
     make_folder(&settings.data_dir)?;
     let secrets = secrets::load(settings, &path)?;

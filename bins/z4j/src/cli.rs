@@ -8,29 +8,29 @@ use clap::{Args, Parser, Subcommand};
 /// z4j: the control plane for background tasks.
 #[derive(Debug, Parser)]
 #[command(name = "z4j", version, about, propagate_version = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
-    pub place: Place,
+    pub(crate) place: Place,
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// Where the brain keeps what it keeps; the same for every command.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Place {
+pub(crate) struct Place {
     /// The folder of the database, secrets and z4j.toml [env: Z4J_DATA_DIR; default: the platform's data folder + /z4j]
     #[arg(long, global = true)]
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     /// The database; absent: the SQLite file z4j.db in the data folder [env: Z4J_DATABASE_URL]
     #[arg(long, global = true)]
-    pub database_url: Option<String>,
+    pub(crate) database_url: Option<String>,
     /// Answer in JSON
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the brain
     Serve(Serve),
     /// Bring the database to this version's schema
@@ -53,17 +53,17 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-pub struct Serve {
+pub(crate) struct Serve {
     /// The address to listen on [env: Z4J_BIND; default: 127.0.0.1:7700]
     #[arg(long)]
-    pub bind: Option<SocketAddr>,
+    pub(crate) bind: Option<SocketAddr>,
     /// The URL that people use, such as https://z4j.example.org [env: Z4J_PUBLIC_URL]
     #[arg(long)]
-    pub public_url: Option<String>,
+    pub(crate) public_url: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Agent {
+pub(crate) enum Agent {
     /// Make an agent and print its credentials once
     Mint {
         /// The project's slug
@@ -94,7 +94,7 @@ pub enum Agent {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum User {
+pub(crate) enum User {
     /// Create a person; the password is read from standard input
     Create {
         /// The e-mail address to sign in with
@@ -122,7 +122,7 @@ pub enum User {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Audit {
+pub(crate) enum Audit {
     /// Check every entry of every chain
     Verify,
     /// Print the head of every chain, to be kept elsewhere

@@ -4,7 +4,7 @@ use z4j_brain::{Dashboard, DashboardAsset};
 
 /// The dashboard that was built into this binary.
 #[derive(Debug)]
-pub struct EmbeddedDashboard;
+pub(crate) struct EmbeddedDashboard;
 
 impl Dashboard for EmbeddedDashboard {
     fn asset(&self, path: &str) -> Option<DashboardAsset> {

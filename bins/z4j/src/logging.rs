@@ -9,7 +9,7 @@ use crate::settings::{LogFormat, Settings};
 ///
 /// # Errors
 /// When the filter cannot be read.
-pub fn install(settings: &Settings) -> anyhow::Result<()> {
+pub(crate) fn install(settings: &Settings) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.log)
         .with_context(|| format!("the log filter {:?} cannot be read", settings.log))?;
     let builder = tracing_subscriber::fmt()

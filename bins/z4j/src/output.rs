@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Prints `answer` as JSON, or `sentence` for people.
-pub fn print<T: Serialize>(
+pub(crate) fn print<T: Serialize>(
     json: bool,
     answer: &T,
     sentence: impl FnOnce() -> String,
@@ -17,7 +17,7 @@ pub fn print<T: Serialize>(
 }
 
 /// Prints why a command failed.
-pub fn print_failure(json: bool, error: &anyhow::Error) {
+pub(crate) fn print_failure(json: bool, error: &anyhow::Error) {
     let sentence = error
         .chain()
         .map(ToString::to_string)

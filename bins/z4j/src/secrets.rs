@@ -22,7 +22,7 @@ const NAMES: [&str; 3] = ["Z4J_SECRET", "Z4J_SESSION_SECRET", "Z4J_AUDIT_CHAIN_S
 /// # Errors
 /// When a secret is too short, when the file can be read by others, or when the database was made with secrets that are
 /// not there: new ones would lock every agent out without a word.
-pub fn load(settings: &Settings, database: &Path) -> anyhow::Result<BrainSecrets> {
+pub(crate) fn load(settings: &Settings, database: &Path) -> anyhow::Result<BrainSecrets> {
     let path = settings.data_dir.join(FILE_NAME);
     let mut stored = read(&path)?;
     let given = [

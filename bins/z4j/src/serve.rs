@@ -16,7 +16,7 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// In one sentence: why it cannot start.
-pub async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(settings.bind)
         .await
         .with_context(|| format!("the address {} cannot be listened on", settings.bind))?;

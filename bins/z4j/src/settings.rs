@@ -16,7 +16,7 @@ const BIND_DEFAULT: &str = "127.0.0.1:7700";
 const FILE_NAME: &str = "z4j.toml";
 
 /// The variables that the brain reads, without `Z4J_`. The data folder is read on its own: the file lies in it.
-pub const VARIABLES: [&str; 12] = [
+pub(crate) const VARIABLES: [&str; 12] = [
     "BIND",
     "DATA_DIR",
     "DATABASE_URL",
@@ -63,7 +63,7 @@ const AGENT_VARIABLES: [&str; 25] = [
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people.
     #[default]
     Text,
@@ -74,32 +74,32 @@ pub enum LogFormat {
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The address to listen on.
-    pub bind: SocketAddr,
+    pub(crate) bind: SocketAddr,
     /// The folder of the database, secrets and `z4j.toml`.
     #[serde(skip)]
-    pub data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     /// The database, when it is not the SQLite file.
-    pub database_url: Option<SecretString>,
+    pub(crate) database_url: Option<SecretString>,
     /// The URL that people use.
-    pub public_url: Option<String>,
+    pub(crate) public_url: Option<String>,
     /// The master secret.
-    pub secret: Option<SecretString>,
+    pub(crate) secret: Option<SecretString>,
     /// The secret for what browsers get.
-    pub session_secret: Option<SecretString>,
+    pub(crate) session_secret: Option<SecretString>,
     /// The secret that seals the audit chain.
-    pub audit_chain_secret: Option<SecretString>,
+    pub(crate) audit_chain_secret: Option<SecretString>,
     /// The filter for log lines.
-    pub log: String,
+    pub(crate) log: String,
     /// How log lines look.
-    pub log_format: LogFormat,
+    pub(crate) log_format: LogFormat,
     /// Opens `/metrics`.
-    pub metrics_token: Option<SecretString>,
+    pub(crate) metrics_token: Option<SecretString>,
     /// The first admin, when there is nobody yet.
-    pub bootstrap_admin_email: Option<String>,
+    pub(crate) bootstrap_admin_email: Option<String>,
     /// That admin's password.
-    pub bootstrap_admin_password: Option<SecretString>,
+    pub(crate) bootstrap_admin_password: Option<SecretString>,
 }
 
 #[derive(Serialize)]
@@ -111,18 +111,18 @@ struct Defaults {
 
 /// What flags say; absent members leave the word to the next layer.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Flags {
+pub(crate) struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bind: Option<SocketAddr>,
+    pub(crate) bind: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub database_url: Option<String>,
+    pub(crate) database_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub public_url: Option<String>,
+    pub(crate) public_url: Option<String>,
 }
 
 impl Settings {
     /// Reads all layers.
-    pub fn read(place: &Place, mut flags: Flags) -> anyhow::Result<Self> {
+    pub(crate) fn read(place: &Place, mut flags: Flags) -> anyhow::Result<Self> {
         let data_dir = data_dir(place.data_dir.clone())?;
         flags.database_url.clone_from(&place.database_url);
         let mut settings: Self = layers(&data_dir, &flags)
@@ -136,7 +136,7 @@ impl Settings {
     ///
     /// # Errors
     /// When the settings name a database that this build cannot use.
-    pub fn sqlite_path(&self) -> anyhow::Result<PathBuf> {
+    pub(crate) fn sqlite_path(&self) -> anyhow::Result<PathBuf> {
         use secrecy::ExposeSecret;
         let Some(url) = &self.database_url else {
             return Ok(self.data_dir.join("z4j.db"));
@@ -196,7 +196,7 @@ fn data_dir(flag: Option<PathBuf>) -> anyhow::Result<PathBuf> {
 
 /// One sentence for each variable that begins with `Z4J_` and that nobody reads.
 #[must_use]
-pub fn unknown_variables() -> Vec<String> {
+pub(crate) fn unknown_variables() -> Vec<String> {
     std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .filter_map(|name| unknown_variable(&name))

@@ -72,7 +72,11 @@ pub trait FleetStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Any [`StoreError`].
-    async fn close_replica_links(&self, replica: Option<ReplicaId>, at: Timestamp) -> Result<u64, StoreError>;
+    async fn close_replica_links(
+        &self,
+        replica: Option<ReplicaId>,
+        at: Timestamp,
+    ) -> Result<u64, StoreError>;
 
     /// Records heartbeats, sightings and refusals of many agents in one transaction.
     ///
@@ -100,7 +104,11 @@ pub trait FleetStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Any [`StoreError`].
-    async fn sweep_workers(&self, now: Timestamp, silent_after: Duration) -> Result<Vec<WorkerRow>, StoreError>;
+    async fn sweep_workers(
+        &self,
+        now: Timestamp,
+        silent_after: Duration,
+    ) -> Result<Vec<WorkerRow>, StoreError>;
 }
 
 /// An agent to write.
@@ -125,6 +133,10 @@ pub struct MintAgent {
 /// What became of an agent to write.
 #[derive(Clone, Debug)]
 #[must_use]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an outcome lives for one call; boxing it would only burden the caller"
+)]
 pub enum MintOutcome {
     /// Written, now or by the same request before.
     Minted(AgentRow),

@@ -13,7 +13,11 @@ use crate::output;
 ///
 /// # Errors
 /// In one sentence: why it was not done.
-pub async fn run(operator: &Operator, command: Agent, json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(
+    operator: &Operator,
+    command: Agent,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     match command {
         Agent::Mint { project, name } => {
             let made = operator.mint_agent(&project, &name).await?;

@@ -14,7 +14,11 @@ use crate::output;
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn run(operator: &Operator, command: Audit, json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(
+    operator: &Operator,
+    command: Audit,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     match command {
         Audit::Verify => {
             let states = operator.verify_audit().await?;

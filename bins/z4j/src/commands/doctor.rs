@@ -22,7 +22,7 @@ struct Finding {
 ///
 /// # Errors
 /// When standard output is gone.
-pub async fn run(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
     let findings = look(settings).await;
     let is_sound = findings.iter().all(|finding| finding.ok);
     output::print(json, &findings, || {

@@ -19,7 +19,11 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// In one sentence: why it was not done.
-pub async fn run(command: Command, settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(
+    command: Command,
+    settings: &Settings,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     match command {
         Command::Doctor => return doctor::run(settings, json).await,
         Command::Migrate => return migrate(settings, json),
@@ -59,7 +63,7 @@ fn migrate(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When standard output is gone.
-pub fn version(json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) fn version(json: bool) -> anyhow::Result<ExitCode> {
     let version = env!("CARGO_PKG_VERSION");
     output::print(
         json,
@@ -73,7 +77,7 @@ pub fn version(json: bool) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When standard output is gone.
-pub fn openapi() -> anyhow::Result<ExitCode> {
+pub(crate) fn openapi() -> anyhow::Result<ExitCode> {
     print!("{}", z4j_brain::openapi_json()?);
     Ok(ExitCode::SUCCESS)
 }

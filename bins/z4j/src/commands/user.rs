@@ -16,7 +16,11 @@ use crate::output;
 ///
 /// # Errors
 /// In one sentence: why it was not done.
-pub async fn run(operator: &Operator, command: User, json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(
+    operator: &Operator,
+    command: User,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     let password = password()?;
     match command {
         User::Create {

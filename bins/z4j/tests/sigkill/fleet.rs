@@ -16,7 +16,7 @@ const ACK_WAIT: Duration = Duration::from_secs(5);
 
 /// What one agent will send.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     config: FakeAgentConfig,
     frames: Vec<(String, FakeEvent)>,
     expected: Vec<Expected>,
@@ -24,20 +24,20 @@ pub struct Plan {
 
 /// What must be stored of one task.
 #[derive(Clone, Debug)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// The task.
-    pub task_id: String,
+    pub(crate) task_id: String,
     /// Its final state.
-    pub state: TaskState,
+    pub(crate) state: TaskState,
     /// How often it was retried.
-    pub retries: u32,
+    pub(crate) retries: u32,
     /// Kind and time of each of its events, sorted.
-    pub events: Vec<(String, String)>,
+    pub(crate) events: Vec<(String, String)>,
 }
 
 impl Plan {
     /// `tasks` tasks of four fates, their events shuffled by a fixed seed.
-    pub fn new(agent: usize, tasks: usize, config: FakeAgentConfig) -> Self {
+    pub(crate) fn new(agent: usize, tasks: usize, config: FakeAgentConfig) -> Self {
         let (mut frames, mut expected) = (Vec::new(), Vec::new());
         for index in 0..tasks {
             let task_id = format!("task-{agent}-{index}");
@@ -79,18 +79,18 @@ impl Plan {
     }
 
     /// What must be stored.
-    pub fn expected(&self) -> Vec<Expected> {
+    pub(crate) fn expected(&self) -> Vec<Expected> {
         self.expected.clone()
     }
 
     /// How many frames need an acknowledgement.
-    pub const fn frames(&self) -> usize {
+    pub(crate) const fn frames(&self) -> usize {
         self.frames.len()
     }
 }
 
 /// Sends until every frame is acknowledged, over as many connections as it takes.
-pub async fn stream(plan: Plan, acked: Arc<AtomicUsize>) {
+pub(crate) async fn stream(plan: Plan, acked: Arc<AtomicUsize>) {
     let mut waiting: BTreeMap<String, FakeEvent> = BTreeMap::new();
     let order: Vec<String> = plan.frames.iter().map(|(id, _)| id.clone()).collect();
     waiting.extend(plan.frames);

@@ -36,7 +36,7 @@ async fn every_event_is_stored_once_although_the_brain_is_killed_five_times() {
             Plan::new(
                 index,
                 TASKS_PER_AGENT,
-                brain.mint(&format!("agent-{index}")),
+                mint(folder.path(), brain.port, &format!("agent-{index}")),
             )
         })
         .collect();

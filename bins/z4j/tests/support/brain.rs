@@ -12,21 +12,21 @@ const BINARY: &str = env!("CARGO_BIN_EXE_z4j");
 const READY_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// The admin that [`Brain::start`] makes.
-pub const EMAIL: &str = "admin@example.org";
+pub(crate) const EMAIL: &str = "admin@example.org";
 /// That admin's password.
-pub const PASSWORD: &str = "a-long-password-for-one-test";
+pub(crate) const PASSWORD: &str = "a-long-password-for-one-test";
 
 /// A running brain. Dropped, it is killed.
 #[derive(Debug)]
-pub struct Brain {
+pub(crate) struct Brain {
     child: Child,
     /// The port it listens on.
-    pub port: u16,
+    pub(crate) port: u16,
     log: Arc<Mutex<String>>,
 }
 
 /// The binary with none of this process's own `Z4J_*` variables.
-pub fn z4j(dir: &Path) -> Command {
+pub(crate) fn z4j(dir: &Path) -> Command {
     let mut command = Command::new(BINARY);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("Z4J_") {
@@ -38,12 +38,12 @@ pub fn z4j(dir: &Path) -> Command {
 }
 
 /// Runs a command to its end.
-pub fn run(dir: &Path, args: &[&str]) -> Output {
+pub(crate) fn run(dir: &Path, args: &[&str]) -> Output {
     z4j(dir).args(args).output().unwrap()
 }
 
 /// A port that nobody listens on.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -53,12 +53,12 @@ pub fn free_port() -> u16 {
 
 impl Brain {
     /// Starts on a free port with an admin, and waits until it is ready.
-    pub fn start(dir: &Path) -> Self {
+    pub(crate) fn start(dir: &Path) -> Self {
         Self::start_on(dir, free_port())
     }
 
     /// The same on a given port.
-    pub fn start_on(dir: &Path, port: u16) -> Self {
+    pub(crate) fn start_on(dir: &Path, port: u16) -> Self {
         let mut command = z4j(dir);
         command
             .env("Z4J_BOOTSTRAP_ADMIN_EMAIL", EMAIL)
@@ -68,7 +68,7 @@ impl Brain {
     }
 
     /// Starts `command` with `serve` on `port` and waits until it is ready.
-    pub fn start_with(mut command: Command, port: u16) -> Self {
+    pub(crate) fn start_with(mut command: Command, port: u16) -> Self {
         let mut child = command
             .args(["serve", "--bind", &format!("127.0.0.1:{port}")])
             .stderr(Stdio::piped())
@@ -107,12 +107,12 @@ impl Brain {
     }
 
     /// What it wrote to standard error so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
     /// Waits until its standard error holds `text`.
-    pub fn wait_log(&self, text: &str) -> String {
+    pub(crate) fn wait_log(&self, text: &str) -> String {
         let began = Instant::now();
         loop {
             let log = self.log();
@@ -128,7 +128,7 @@ impl Brain {
     }
 
     /// The setup URL that it printed.
-    pub fn setup_url(&self) -> String {
+    pub(crate) fn setup_url(&self) -> String {
         let log = self.wait_log("/setup?token=");
         let line = log
             .lines()
@@ -138,13 +138,13 @@ impl Brain {
     }
 
     /// SIGKILL.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM, and the exit code.
-    pub fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -176,7 +176,7 @@ impl Drop for Brain {
 }
 
 /// The status of one plain GET; `None` when nobody answers.
-pub fn status(port: u16, path: &str, headers: &str) -> Option<u16> {
+pub(crate) fn status(port: u16, path: &str, headers: &str) -> Option<u16> {
     let answer = exchange(
         port,
         &format!(
@@ -187,7 +187,7 @@ pub fn status(port: u16, path: &str, headers: &str) -> Option<u16> {
 }
 
 /// One JSON POST as the dashboard sends it; status and body.
-pub fn post(port: u16, path: &str, body: &str) -> Option<(u16, String)> {
+pub(crate) fn post(port: u16, path: &str, body: &str) -> Option<(u16, String)> {
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nsec-fetch-site: same-origin\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
