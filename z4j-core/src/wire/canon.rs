@@ -96,7 +96,39 @@ pub(crate) fn members_of<'t>(
 struct Writer<'t, 'a> {
     tape: &'t Tape<'a>,
     /// Members that wait to be sorted and written, of all open objects.
-    members: Vec<(u32, u32)>,
+    members: Vec<Member>,
+}
+
+#[derive(Clone, Copy)]
+struct Member {
+    /// The first eight bytes of the key, so that most comparisons end here.
+    prefix: u64,
+    key: u32,
+    value: u32,
+}
+
+impl Member {
+    fn new(tape: &Tape<'_>, (key, value): (u32, u32)) -> Self {
+        let name = tape
+            .node(key)
+            .map(|node| text_of(tape, node))
+            .unwrap_or_default();
+        let mut head = [0; 8];
+        for (to, from) in head.iter_mut().zip(name.bytes()) {
+            *to = from;
+        }
+        Self {
+            prefix: u64::from_be_bytes(head),
+            key,
+            value,
+        }
+    }
+
+    fn compare(&self, other: &Self, tape: &Tape<'_>) -> Ordering {
+        self.prefix
+            .cmp(&other.prefix)
+            .then_with(|| compare_keys(tape, self.key, other.key))
+    }
 }
 
 impl<'t, 'a> Writer<'t, 'a> {
@@ -145,27 +177,28 @@ impl<'t, 'a> Writer<'t, 'a> {
 
     fn object(&mut self, index: u32, out: &mut impl Sink) {
         let base = self.members.len();
-        self.members.extend(members_of(self.tape, index));
         let tape = self.tape;
+        self.members
+            .extend(members_of(tape, index).map(|pair| Member::new(tape, pair)));
         if let Some(own) = self.members.get_mut(base..) {
-            own.sort_by(|a, b| compare_keys(tape, a.0, b.0));
+            own.sort_by(|a, b| a.compare(b, tape));
         }
         out.put(b"{");
         let mut first = true;
         let end = self.members.len();
         for at in base..end {
-            let Some((key, value)) = self.members.get(at).copied() else {
+            let Some(member) = self.members.get(at).copied() else {
                 break;
             };
             let later = self.members.get(at + 1..end).and_then(<[_]>::first);
-            if later.is_some_and(|later| compare_keys(tape, key, later.0).is_eq()) {
+            if later.is_some_and(|later| member.compare(later, tape).is_eq()) {
                 continue;
             }
             if !first {
                 out.put(b",");
             }
             first = false;
-            self.member(key, value, out);
+            self.member(member.key, member.value, out);
         }
         out.put(b"}");
         self.members.truncate(base);
