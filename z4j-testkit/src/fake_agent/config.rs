@@ -23,11 +23,7 @@ impl FakeAgentConfig {
     /// # Errors
     /// [`FakeAgentError::Url`] or [`FakeAgentError::Key`].
     pub fn new(url: &str, token: &str, hmac_secret: &str) -> Result<Self, FakeAgentError> {
-        Ok(Self::with_key(
-            url,
-            token,
-            SecretKey::from_hmac_secret(hmac_secret)?,
-        )?)
+        Self::with_key(url, token, SecretKey::from_hmac_secret(hmac_secret)?)
     }
 
     /// The same with the project key itself.
