@@ -1,11 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { type ReactNode, useState } from 'react'
+import { type ReactNode, useEffect, useEffectEvent, useState } from 'react'
 import { useStreamEvent } from '~/api/live'
 import { agentsQuery, recentTasksQuery } from '~/api/queries'
 import type { Agent, Minted, TaskRow } from '~/api/types'
 import { Mark } from '~/components/state-mark'
-import { buttonClass } from '~/components/ui/button'
+import { Button, buttonClass } from '~/components/ui/button'
 import { cn } from '~/lib/cn'
 import { useProject } from '~/lib/project'
 import { s } from '~/strings'
@@ -20,7 +20,11 @@ import { envLines } from './stacks'
  *
  * On the first run any agent and any task count; `another` waits for those of a new agent.
  */
-export function ConnectSteps({ slug, another = false }: { slug: string; another?: boolean }) {
+export function ConnectSteps({
+  slug, another = false, onShown, onDone,
+}: { slug: string; another?: boolean; onShown?: () => void; onDone?: () => void }) {
+  const shown = useEffectEvent(() => onShown?.())
+  useEffect(() => shown(), [])
   const { can } = useProject()
   const [minted, setMinted] = useState<Minted | null>(null)
   const [task, setTask] = useState<TaskRow | null>(null)
@@ -85,7 +89,11 @@ export function ConnectSteps({ slug, another = false }: { slug: string; another?
             <Link to="/projects/$slug/tasks/$engine/$taskId" params={{ slug, engine: seen.engine, taskId: seen.task_id }} className={buttonClass('primary')}>
               {s.connect.open}
             </Link>
-            <Link to="/projects/$slug/tasks" params={{ slug }} className={buttonClass()}>{s.nav.tasks}</Link>
+            {onDone ? (
+              <Button onClick={onDone}>{s.connect.goOverview}</Button>
+            ) : (
+              <Link to="/projects/$slug/tasks" params={{ slug }} className={buttonClass()}>{s.nav.tasks}</Link>
+            )}
           </p>
         ) : (
           <p className="text-sm text-muted">{s.connect.runAny}</p>

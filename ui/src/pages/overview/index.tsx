@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
-import { lazy, Suspense, useMemo } from 'react'
-import { agentsQuery, recentTasksQuery, statsQuery, trendsQuery } from '~/api/queries'
+import { lazy, Suspense, useMemo, useState } from 'react'
+import { recentTasksQuery, statsQuery, trendsQuery } from '~/api/queries'
 import type { Bucket, Outcomes } from '~/api/types'
 import type { Series } from '~/components/chart'
 import { OVERVIEW_RANGE } from '~/components/frame/time-range'
@@ -33,10 +33,10 @@ const TROUBLE: Series[] = [
 const NO_BUCKETS: Bucket[] = []
 
 export function OverviewPage() {
-  const { slug, can } = useProject()
+  const { slug } = useProject()
+  const [firstRun, setFirstRun] = useState<boolean | null>(null)
   const range = readRange(route.useSearch(), OVERVIEW_RANGE) as Range
   const stats = useQuery(statsQuery(slug, windowOf(range)))
-  const agents = useQuery({ ...agentsQuery(slug), enabled: can('agent.read') })
 
   if (stats.error && !stats.data) {
     return (
@@ -46,11 +46,11 @@ export function OverviewPage() {
     )
   }
   if (!stats.data) return <PageFrame title={s.overview.title}><Bones rows={8} /></PageFrame>
-  const neverUsed = Object.values(stats.data.states).every((n) => n === 0)
-  if (neverUsed && (agents.data?.items.every((agent) => agent.last_connected_at === null) ?? true)) {
+  // Once shown, the first-run page stays until its person leaves it: the last step turns green here.
+  if (firstRun || (firstRun === null && Object.values(stats.data.states).every((n) => n === 0))) {
     return (
       <PageFrame title={s.connect.first} note={s.connect.text}>
-        <ConnectSteps slug={slug} />
+        <ConnectSteps slug={slug} onShown={() => setFirstRun(true)} onDone={() => setFirstRun(false)} />
       </PageFrame>
     )
   }
