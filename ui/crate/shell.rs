@@ -77,7 +77,9 @@ mod tests {
     #[test]
     fn nonce_comes_right_after_the_head_opens() {
         let page = insert_nonce(PAGE, "abc+/=");
-        assert!(page.starts_with("<html><head><meta name=\"csp-nonce\" content=\"abc+/=\"><script"));
+        assert!(
+            page.starts_with("<html><head><meta name=\"csp-nonce\" content=\"abc+/=\"><script")
+        );
     }
 
     #[test]

@@ -69,6 +69,7 @@ export function ConnectSteps({
         n={2}
         done={connected}
         waiting={agent !== null}
+        bad={refused !== null}
         title={connected && agent ? s.connect.stepRunDone(agent.name, agent.host ?? '') : s.connect.stepRun}
         note={agent !== null && !connected ? (refused ? s.connect.stepRunRefused : s.connect.stepRunWait) : undefined}
       >
@@ -104,15 +105,15 @@ export function ConnectSteps({
 }
 
 function Step({
-  n, done, waiting = false, title, note, children,
-}: { n: number; done: boolean; waiting?: boolean; title: string; note?: string | undefined; children: ReactNode }) {
+  n, done, waiting = false, bad = false, title, note, children,
+}: { n: number; done: boolean; waiting?: boolean; bad?: boolean; title: string; note?: string | undefined; children: ReactNode }) {
   return (
     <li
       data-step={n}
       data-done={done}
       className={cn('rounded-md border bg-surface', done ? 'border-st-success/50' : 'border-line')}
     >
-      <div className="flex min-h-12 items-center gap-3 px-4 py-2">
+      <div className="flex min-h-12 flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2">
         <span
           className={cn(
             'num flex size-6 shrink-0 items-center justify-center rounded-full border text-sm font-semibold',
@@ -121,10 +122,10 @@ function Step({
         >
           {done ? <Mark state="success" label={s.connect.done} /> : n}
         </span>
-        <h2 className="flex-1 text-base font-semibold">{title}</h2>
+        <h2 className="min-w-0 flex-1 text-base font-semibold break-words">{title}</h2>
         {note !== undefined && (
-          <span role="status" className="flex items-center gap-1.5 text-sm text-muted">
-            <Mark state="started" />
+          <span role="status" className={cn('flex items-center gap-1.5 text-sm max-sm:w-full max-sm:pl-9', bad ? 'text-danger' : 'text-muted')}>
+            <Mark state={bad ? 'failure' : 'started'} />
             {note}
           </span>
         )}

@@ -86,7 +86,7 @@ function Header({ task }: { task: Task }) {
         <span className="flex items-center"><code>{task.task_id}</code><CopyButton text={task.task_id} label={s.common.copy(s.task.id)} /></span>
         {[task.queue, task.worker_name, s.task.attempt(task.retry_count + 1), task.runtime_ms === null ? null : `${s.task.ran} ${duration(task.runtime_ms)}`]
           .filter((part) => part !== null)
-          .map((part) => <span key={part} className="before:mr-2 before:content-['·']">{part}</span>)}
+          .map((part) => <span key={part} className="sm:before:mr-2 sm:before:content-['·']">{part}</span>)}
       </p>
     </header>
   )

@@ -18,10 +18,10 @@ export interface Column {
 }
 
 export const COLUMNS: Column[] = [
-  { id: 'name', width: 'minmax(220px, 2fr)', fromPx: 0, byDefault: true, cell: (row) => <NameCell row={row} /> },
+  { id: 'name', width: 'minmax(240px, 3fr)', fromPx: 0, byDefault: true, cell: (row) => <NameCell row={row} /> },
   { id: 'state', width: '104px', fromPx: 0, byDefault: true, cell: (row) => <span className={COLORS[known(row.state)]}>{s.states[known(row.state)]}</span> },
   {
-    id: 'exception', width: 'minmax(120px, 1.5fr)', fromPx: 860, byDefault: true,
+    id: 'exception', width: 'minmax(120px, 2fr)', fromPx: 860, byDefault: true,
     cell: (row) => {
       if (!row.exception) return null
       const text = row.exception_message ? `${row.exception}: ${row.exception_message}` : row.exception
@@ -29,7 +29,7 @@ export const COLUMNS: Column[] = [
     },
   },
   { id: 'queue', width: '112px', fromPx: 700, byDefault: true, cell: (row) => <Plain text={row.queue} /> },
-  { id: 'worker', width: '168px', fromPx: 1_080, byDefault: true, cell: (row) => <Plain text={row.worker_name} /> },
+  { id: 'worker', width: 'minmax(120px, 1fr)', fromPx: 1_080, byDefault: true, cell: (row) => <Plain text={row.worker_name} /> },
   { id: 'engine', width: '88px', fromPx: 1_080, byDefault: false, cell: (row) => <Plain text={row.engine} /> },
   {
     id: 'attempts', width: '72px', fromPx: 780, byDefault: true, align: 'right',

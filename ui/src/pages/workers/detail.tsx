@@ -5,7 +5,7 @@ import { recentTasksQuery, workerQuery } from '~/api/queries'
 import { Ago, Count, Exact, Fact, Panel } from '~/components/bits'
 import { NotFound } from '~/components/not-found'
 import { Bones, Failed, PageFrame } from '~/components/page'
-import { StateWord, WorkerWord, known } from '~/components/state-mark'
+import { known, Mark, StateWord, WorkerWord } from '~/components/state-mark'
 import { duration } from '~/lib/format'
 import { keyOf } from '~/lib/live-rows'
 import { s } from '~/strings'
@@ -56,7 +56,8 @@ export function WorkerPage() {
                 {(tasks.data?.items ?? []).map((row) => (
                   <li key={keyOf(row)}>
                     <Link to="/projects/$slug/tasks/$engine/$taskId" params={{ slug, engine: row.engine, taskId: row.task_id }} preload={false} className="flex min-h-9 items-center gap-3 px-4 text-sm hover:bg-hover">
-                      <StateWord state={known(row.state)} className="w-24" />
+                      <Mark state={known(row.state)} label={s.states[known(row.state)]} className="sm:hidden" />
+                      <StateWord state={known(row.state)} className="w-24 max-sm:hidden" />
                       <code className="min-w-0 flex-1 truncate">{row.name ?? s.tasks.noName}</code>
                       <span className="num text-muted">{duration(row.runtime_ms)}</span>
                       <Ago at={row.updated_at} className="w-16 text-right text-muted" />
