@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{QUIET, WAIT, agent, agent_when, brain, event_count, eventually, faulty_brain, readiness, task, works};
+use common::{
+    QUIET, WAIT, agent, agent_when, brain, event_count, eventually, faulty_brain, readiness, task,
+    works,
+};
 use serde_json::json;
 use z4j_core::store::StoreErrorKind;
 use z4j_core::task::TaskState;
@@ -29,14 +32,23 @@ async fn a_store_that_takes_nothing_gives_no_ack_until_it_is_mended() {
     assert!(is_quiet(agent.recv(QUIET).await));
     let (status, body) = readiness(&brain).await;
     assert_eq!((status, &body["status"]), (503, &json!("not_ready")));
-    assert!(body["reasons"][0].as_str().unwrap().contains("full"), "{body}");
+    assert!(
+        body["reasons"][0].as_str().unwrap().contains("full"),
+        "{body}"
+    );
     assert!(task(&brain, "t").await.is_none());
 
     store.plan(FaultPlan::Sound);
     let ack = agent.wait_ack(&batch, WAIT).await.unwrap();
     assert_eq!((ack.received, ack.accepted), (3, 3));
-    eventually("the brain is ready again", || async { (readiness(&brain).await.0 == 200).then_some(()) }).await;
-    assert_eq!(task(&brain, "t").await.unwrap().summary.state, TaskState::Success);
+    eventually("the brain is ready again", || async {
+        (readiness(&brain).await.0 == 200).then_some(())
+    })
+    .await;
+    assert_eq!(
+        task(&brain, "t").await.unwrap().summary.state,
+        TaskState::Success
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,11 +77,18 @@ async fn an_event_that_the_store_refuses_does_not_cost_its_neighbours() {
     let ack = one.wait_ack(&batch, WAIT).await.unwrap();
     assert_eq!((ack.received, ack.accepted, ack.rejected), (9, 6, 3));
     for id in ["before", "after", "elsewhere"] {
-        assert_eq!(task(&brain, id).await.unwrap().summary.state, TaskState::Success, "{id}");
+        assert_eq!(
+            task(&brain, id).await.unwrap().summary.state,
+            TaskState::Success,
+            "{id}"
+        );
     }
     assert!(task(&brain, "cursed").await.is_none());
     assert_eq!(readiness(&brain).await.0, 200);
-    agent_when(&brain, &credentials, "the refusal is shown", |row| row.refused_total >= 3).await;
+    agent_when(&brain, &credentials, "the refusal is shown", |row| {
+        row.refused_total >= 3
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +123,10 @@ async fn a_newer_link_of_the_same_process_replaces_the_older_one() {
     assert_eq!(older.wait_close(WAIT).await.unwrap(), Some(4002));
     works(&mut newer, "newer").await;
     works(&mut sibling, "sibling").await;
-    let row = agent_when(&brain, &credentials, "two links", |row| row.links.len() == 2).await;
+    let row = agent_when(&brain, &credentials, "two links", |row| {
+        row.links.len() == 2
+    })
+    .await;
     assert!(row.revoked_at.is_none());
 }
 
@@ -114,7 +136,10 @@ async fn a_revoked_agent_is_out_within_a_second() {
     let (credentials, mut agent) = agent(&brain, "leaver").await;
     works(&mut agent, "before").await;
     let operator = brain.brain().operator();
-    operator.revoke_agent("default", &credentials.agent_id.to_string()).await.unwrap();
+    operator
+        .revoke_agent("default", &credentials.agent_id.to_string())
+        .await
+        .unwrap();
     let closed = agent.wait_close(Duration::from_secs(1)).await.unwrap();
     assert_eq!(closed, Some(4003));
     let config = brain.config_of(&credentials).unwrap();
@@ -140,7 +165,10 @@ async fn a_brain_that_stops_acknowledges_what_it_read_and_says_1001() {
         let acked = agent.wait_ack(batch, Duration::ZERO).await.is_ok();
         let key = z4j_core::id::TaskKey::new("celery", format!("t{number}"));
         let stored = store.task(project, &key).await.unwrap().is_some();
-        assert!(stored || !acked, "task {number} was acknowledged and is not stored");
+        assert!(
+            stored || !acked,
+            "task {number} was acknowledged and is not stored"
+        );
     }
 }
 
@@ -151,9 +179,15 @@ async fn flood(mut agent: FakeAgent, frames: usize, acked: Arc<AtomicUsize>) {
             "id": "", "kind": "task.received", "engine": "celery", "task_id": format!("flood-{number}"),
             "occurred_at": "2026-01-01T00:00:00Z", "data": {},
         }]});
-        agent.send(FrameType::EventBatch, &format!("ev_{number}"), &event).await.unwrap();
+        agent
+            .send(FrameType::EventBatch, &format!("ev_{number}"), &event)
+            .await
+            .unwrap();
     }
-    let beat = Heartbeat { buffer_size: 777, ..Heartbeat::default() };
+    let beat = Heartbeat {
+        buffer_size: 777,
+        ..Heartbeat::default()
+    };
     agent.heartbeat_with(&beat).await.unwrap();
     while acked.load(Ordering::Acquire) < frames {
         if matches!(agent.recv(WAIT).await.unwrap(), Incoming::Ack(_)) {
@@ -172,17 +206,36 @@ async fn one_agent_that_floods_does_not_hold_up_the_acks_of_another() {
     let acked = Arc::new(AtomicUsize::new(0));
     let flooding = tokio::spawn(flood(noisy, FRAMES, Arc::clone(&acked)));
     // Heartbeats pass although no commit does, and this one was sent after the flood: all of it has been read.
-    agent_when(&brain, &flooder, "the flood is read", |row| row.buffer_entries == Some(777)).await;
-    let batch = quiet.send_events(&FakeTask::new("celery", "small", "shop.charge").succeeds()).await.unwrap();
-    quiet.heartbeat_with(&Heartbeat { buffer_size: 778, ..Heartbeat::default() }).await.unwrap();
+    agent_when(&brain, &flooder, "the flood is read", |row| {
+        row.buffer_entries == Some(777)
+    })
+    .await;
+    let batch = quiet
+        .send_events(&FakeTask::new("celery", "small", "shop.charge").succeeds())
+        .await
+        .unwrap();
+    quiet
+        .heartbeat_with(&Heartbeat {
+            buffer_size: 778,
+            ..Heartbeat::default()
+        })
+        .await
+        .unwrap();
     let rows = || async { brain.store().agents(brain.project()).await.unwrap() };
     eventually("the small frame is read", || async {
-        rows().await.iter().any(|row| row.buffer_entries == Some(778)).then_some(())
+        rows()
+            .await
+            .iter()
+            .any(|row| row.buffer_entries == Some(778))
+            .then_some(())
     })
     .await;
     store.plan(FaultPlan::Sound);
     quiet.wait_ack(&batch, WAIT).await.unwrap();
     let before = acked.load(Ordering::Acquire);
-    assert!(before < 5_000, "{before} of {FRAMES} frames of the flood were served first");
+    assert!(
+        before < 5_000,
+        "{before} of {FRAMES} frames of the flood were served first"
+    );
     flooding.await.unwrap();
 }

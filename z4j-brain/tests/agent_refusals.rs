@@ -22,7 +22,9 @@ fn hello(version: &str, frame_version: u8) -> String {
 
 async fn shown(brain: &TestBrain, credentials: &AgentCredentials, code: &str) -> Option<i64> {
     let row = agent_when(brain, credentials, code, |row| {
-        row.last_refusal.as_ref().is_some_and(|refusal| refusal.code == code)
+        row.last_refusal
+            .as_ref()
+            .is_some_and(|refusal| refusal.code == code)
     })
     .await;
     assert!(row.refused_total >= 1);
@@ -33,7 +35,11 @@ async fn shown(brain: &TestBrain, credentials: &AgentCredentials, code: &str) ->
 async fn a_token_that_belongs_to_no_agent_is_closed_with_4401() {
     let (_directory, brain) = brain().await;
     let secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    for token in ["unknown", "z4ja_mistyped", "z4ja_0000000000000000000000000000000000000000000000000"] {
+    for token in [
+        "unknown",
+        "z4ja_mistyped",
+        "z4ja_0000000000000000000000000000000000000000000000000",
+    ] {
         let config = FakeAgentConfig::new(brain.url(), token, secret).unwrap();
         let error = FakeAgent::connect(config).await.unwrap_err();
         assert_eq!(error.close_code(), Some(4401), "{token}: {error}");
@@ -47,14 +53,31 @@ async fn a_first_frame_that_is_no_hello_of_protocol_2_is_closed_as_the_protocol_
         ("other protocol", hello("3", 2), 4426, "bad_version"),
         ("other frame version", hello("2", 3), 4400, "bad_version"),
         ("not json", "hello".to_owned(), 4400, "not_json"),
-        ("not hello", r#"{"v":2,"type":"heartbeat","id":"hb_1","payload":{}}"#.to_owned(), 4400, "bad_hello"),
-        ("unknown type", r#"{"v":2,"type":"greeting","id":"g_1","payload":{}}"#.to_owned(), 4400, "bad_hello"),
-        ("no version", r#"{"v":2,"type":"hello","id":"h_1","payload":{}}"#.to_owned(), 4400, "bad_hello"),
+        (
+            "not hello",
+            r#"{"v":2,"type":"heartbeat","id":"hb_1","payload":{}}"#.to_owned(),
+            4400,
+            "bad_hello",
+        ),
+        (
+            "unknown type",
+            r#"{"v":2,"type":"greeting","id":"g_1","payload":{}}"#.to_owned(),
+            4400,
+            "bad_hello",
+        ),
+        (
+            "no version",
+            r#"{"v":2,"type":"hello","id":"h_1","payload":{}}"#.to_owned(),
+            4400,
+            "bad_hello",
+        ),
     ];
     for (name, first, code, reason) in cases {
         let credentials = brain.mint(name).await.unwrap();
         let config = brain.config_of(&credentials).unwrap();
-        let closed = FakeAgent::refused_first_frame(&config, first, WAIT).await.unwrap();
+        let closed = FakeAgent::refused_first_frame(&config, first, WAIT)
+            .await
+            .unwrap();
         assert_eq!(closed, Some(code), "{name}");
         shown(&brain, &credentials, reason).await;
     }
@@ -65,22 +88,52 @@ async fn a_refused_frame_ends_its_own_link_only() {
     let (_directory, brain) = brain().await;
     let (_, mut bystander) = agent(&brain, "bystander").await;
     let unknown = br#"{"v":2,"type":"greeting","id":"g","ts":null,"payload":{}}"#.to_vec();
-    let beat = |agent: &mut FakeAgent| agent.sign(FrameType::Heartbeat, "hb_1", &json!({})).unwrap();
+    let beat = |agent: &mut FakeAgent| {
+        agent
+            .sign(FrameType::Heartbeat, "hb_1", &json!({}))
+            .unwrap()
+    };
     type Spoil<'a> = Box<dyn Fn(&mut FakeAgent) -> Vec<Vec<u8>> + 'a>;
     let cases: [(&str, Spoil<'_>, u16, &str); 7] = [
-        ("bad mac", Box::new(|agent| vec![spoil::mac(&beat(agent))]), 4403, "bad_signature"),
+        (
+            "bad mac",
+            Box::new(|agent| vec![spoil::mac(&beat(agent))]),
+            4403,
+            "bad_signature",
+        ),
         (
             "changed after signing",
             Box::new(|agent| vec![spoil::member(&beat(agent), "/id", |id| *id = json!("hb_2"))]),
             4403,
             "bad_signature",
         ),
-        ("replayed", Box::new(|agent| vec![beat(agent); 2]), 4403, "bad_sequence"),
-        ("unknown type", Box::new(|_| vec![unknown.clone()]), 1011, "unknown_frame_type"),
-        ("not json", Box::new(|_| vec![b"{\"v\":2".to_vec()]), 1011, "not_json"),
+        (
+            "replayed",
+            Box::new(|agent| vec![beat(agent); 2]),
+            4403,
+            "bad_sequence",
+        ),
+        (
+            "unknown type",
+            Box::new(|_| vec![unknown.clone()]),
+            1011,
+            "unknown_frame_type",
+        ),
+        (
+            "not json",
+            Box::new(|_| vec![b"{\"v\":2".to_vec()]),
+            1011,
+            "not_json",
+        ),
         (
             "our own kind of frame",
-            Box::new(|agent| vec![agent.sign(FrameType::EventBatchAck, "eba_1", &json!({"acked_id": "x"})).unwrap()]),
+            Box::new(|agent| {
+                vec![
+                    agent
+                        .sign(FrameType::EventBatchAck, "eba_1", &json!({"acked_id": "x"}))
+                        .unwrap(),
+                ]
+            }),
             1011,
             "malformed_frame",
         ),
@@ -123,7 +176,11 @@ async fn a_clock_that_is_off_by_more_than_a_minute_is_named_with_its_seconds() {
         let (credentials, mut agent) = agent(&brain, name).await;
         agent.shift_clock(seconds);
         agent.heartbeat().await.unwrap();
-        assert_eq!(agent.wait_close(WAIT).await.unwrap_or_default(), Some(4403), "{name}");
+        assert_eq!(
+            agent.wait_close(WAIT).await.unwrap_or_default(),
+            Some(4403),
+            "{name}"
+        );
         let skew_ms = shown(&brain, &credentials, "clock_skew").await.unwrap();
         let off = (skew_ms - seconds * 1000).abs();
         assert!(off < 5_000, "{name}: {skew_ms} ms");
@@ -139,12 +196,21 @@ async fn a_malformed_event_costs_itself_only_and_is_acknowledged() {
     let (credentials, mut agent) = agent(&brain, "one bad event").await;
     let good = FakeTask::new("celery", "good", "shop.charge").succeeds();
     let events = json!({"events": [good[0].to_json(), "no object", good[1].to_json(), {"task_id": 7}, good[2].to_json()]});
-    agent.send(FrameType::EventBatch, "ev_mixed", &events).await.unwrap();
+    agent
+        .send(FrameType::EventBatch, "ev_mixed", &events)
+        .await
+        .unwrap();
     let ack = agent.wait_ack("ev_mixed", WAIT).await.unwrap();
     assert_eq!((ack.received, ack.accepted, ack.rejected), (5, 3, 2));
-    assert_eq!(task(&brain, "good").await.unwrap().summary.state, TaskState::Success);
+    assert_eq!(
+        task(&brain, "good").await.unwrap().summary.state,
+        TaskState::Success
+    );
     shown(&brain, &credentials, "malformed_event").await;
-    agent.send(FrameType::EventBatch, "ev_mixed", &events).await.unwrap();
+    agent
+        .send(FrameType::EventBatch, "ev_mixed", &events)
+        .await
+        .unwrap();
     let again = agent.wait_ack("ev_mixed", WAIT).await.unwrap();
     assert_eq!((again.received, again.accepted), (5, 0));
     assert_eq!(event_count(&brain, "good").await, 3);
@@ -154,10 +220,21 @@ async fn a_malformed_event_costs_itself_only_and_is_acknowledged() {
 async fn a_batch_without_a_list_of_events_is_acknowledged_and_the_link_lives() {
     let (_directory, brain) = brain().await;
     let (_, mut agent) = agent(&brain, "no list").await;
-    for (id, payload) in [("ev_text", json!({"events": "none"})), ("ev_null", json!({"events": null})), ("ev_none", json!({}))] {
-        agent.send(FrameType::EventBatch, id, &payload).await.unwrap();
+    for (id, payload) in [
+        ("ev_text", json!({"events": "none"})),
+        ("ev_null", json!({"events": null})),
+        ("ev_none", json!({})),
+    ] {
+        agent
+            .send(FrameType::EventBatch, id, &payload)
+            .await
+            .unwrap();
         let ack = agent.wait_ack(id, WAIT).await.unwrap();
-        assert_eq!((ack.received, ack.accepted, ack.rejected), (0, 0, 0), "{id}");
+        assert_eq!(
+            (ack.received, ack.accepted, ack.rejected),
+            (0, 0, 0),
+            "{id}"
+        );
     }
     works(&mut agent, "afterwards").await;
 }
@@ -166,7 +243,11 @@ async fn a_batch_without_a_list_of_events_is_acknowledged_and_the_link_lives() {
 async fn both_paths_lead_to_the_same_socket() {
     let (_directory, brain) = brain().await;
     let credentials = brain.mint("short path").await.unwrap();
-    let config = brain.config_of(&credentials).unwrap().at_path("/ws").unwrap();
+    let config = brain
+        .config_of(&credentials)
+        .unwrap()
+        .at_path("/ws")
+        .unwrap();
     let mut agent = FakeAgent::connect(config).await.unwrap();
     works(&mut agent, "over the short path").await;
 }
@@ -186,7 +267,11 @@ async fn a_browser_is_not_let_onto_the_agent_socket() {
             .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
             .bearer_auth(token)
             .header(name, value);
-        assert_eq!(request.send().await.unwrap().status().as_u16(), 403, "{name}");
+        assert_eq!(
+            request.send().await.unwrap().status().as_u16(),
+            403,
+            "{name}"
+        );
     }
 }
 

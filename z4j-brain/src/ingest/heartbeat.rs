@@ -123,7 +123,8 @@ impl Vitals {
             let print = worker_details::fingerprint(&worker);
             let key = (engine.to_owned(), worker.name.clone());
             worker.at = self.first_heard(key, print, heard.at);
-            shared.reports.worker(worker);
+            let is_fresh = worker.at == heard.at;
+            shared.reports.worker(worker, is_fresh);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What agents say besides events, gathered for about a second and written together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use z4j_core::id::{AgentId, LinkId, ProjectId};
@@ -8,6 +8,7 @@ use z4j_core::store::{
     AgentIdentity, AgentReport, CloseLink, QueueSighting, RefusalRow, ReportBatch, StoreError,
     WorkerRow, WorkerSighting,
 };
+use z4j_core::time::Timestamp;
 use z4j_core::wire::TelemetryLoss;
 
 use super::loss::LossMemory;
@@ -24,6 +25,8 @@ const WAITING_MAX: usize = 20_000;
 pub(crate) struct Reports {
     waiting: Mutex<Waiting>,
     losses: Mutex<LossMemory>,
+    /// Links that are gone and that the store still counts as open.
+    gone: Mutex<HashSet<LinkId>>,
 }
 
 type FleetKey = (ProjectId, String, String);
@@ -31,12 +34,20 @@ type FleetKey = (ProjectId, String, String);
 #[derive(Debug, Default)]
 struct Waiting {
     reports: HashMap<LinkId, AgentReport>,
-    workers: HashMap<FleetKey, WorkerSighting>,
+    workers: HashMap<FleetKey, SeenWorker>,
     queues: HashMap<FleetKey, QueueSighting>,
     refusals: HashMap<(AgentId, &'static str), Refused>,
     closes: Vec<CloseLink>,
     /// The tenants of agents that have something to tell, for live updates.
     projects: HashMap<AgentId, ProjectId>,
+}
+
+/// A sighting, and whether it was made just now. Such a one is dated when it is written: what an event said of the worker in
+/// between must not make it count as old.
+#[derive(Clone, Debug)]
+struct SeenWorker {
+    sighting: WorkerSighting,
+    is_fresh: bool,
 }
 
 #[derive(Debug)]
@@ -77,19 +88,20 @@ impl Reports {
         }
     }
 
-    /// A worker was named.
-    pub(crate) fn worker(&self, sighting: WorkerSighting) {
+    /// A worker was named; `is_fresh` when that says that it is there now.
+    pub(crate) fn worker(&self, sighting: WorkerSighting, is_fresh: bool) {
         let key = (
             sighting.project_id,
             sighting.engine.clone(),
             sighting.name.clone(),
         );
+        let seen = SeenWorker { sighting, is_fresh };
         let mut waiting = lock(&self.waiting);
         let has_room = waiting.workers.len() < WAITING_MAX;
         match waiting.workers.get_mut(&key) {
-            Some(known) => merge_worker(known, sighting),
+            Some(known) => merge_worker(known, seen),
             None if has_room => {
-                waiting.workers.insert(key, sighting);
+                waiting.workers.insert(key, seen);
             }
             None => {}
         }
@@ -144,9 +156,15 @@ impl Reports {
 
     /// A link is gone.
     pub(crate) fn closed(&self, link: CloseLink, agent: &AgentIdentity) {
+        lock(&self.gone).insert(link.link_id);
         let mut waiting = lock(&self.waiting);
         waiting.closes.push(link);
         waiting.projects.insert(agent.agent_id, agent.project_id);
+    }
+
+    /// Whether a link that the store counts as open is gone.
+    pub(crate) fn is_gone(&self, link: LinkId) -> bool {
+        lock(&self.gone).contains(&link)
     }
 
     /// Writes what waits. What the store does not take now waits on.
@@ -156,7 +174,10 @@ impl Reports {
         let closes = std::mem::take(&mut taken.closes);
         // Sightings first: one of a link that has closed since must not bring its worker back.
         if !taken.is_empty()
-            && let Err(error) = shared.store.record_reports(taken.batch()).await
+            && let Err(error) = shared
+                .store
+                .record_reports(taken.batch(shared.env.now()))
+                .await
         {
             note_fault(shared, &error);
             return self.put_back(taken, closes);
@@ -167,7 +188,14 @@ impl Reports {
             shared.store.close_links(closes.clone()).await
         };
         match workers {
-            Ok(workers) => publish_workers(shared, &workers),
+            Ok(workers) => {
+                let mut gone = lock(&self.gone);
+                closes.iter().for_each(|close| {
+                    gone.remove(&close.link_id);
+                });
+                drop(gone);
+                publish_workers(shared, &workers);
+            }
             Err(error) => {
                 note_fault(shared, &error);
                 self.put_back(Waiting::default(), closes);
@@ -207,11 +235,11 @@ impl Waiting {
             && self.refusals.is_empty()
     }
 
-    fn batch(&self) -> ReportBatch {
+    fn batch(&self, now: Timestamp) -> ReportBatch {
         let refusals = self.refusals.values();
         ReportBatch {
             reports: self.reports.values().cloned().collect(),
-            workers: self.workers.values().cloned().collect(),
+            workers: self.workers.values().map(|seen| seen.dated(now)).collect(),
             queues: self.queues.values().cloned().collect(),
             refusals: refusals
                 .map(|refused| (refused.agent.agent_id, refused.row.clone(), refused.count))
@@ -271,22 +299,31 @@ fn note_fault(shared: &Shared, error: &StoreError) {
     }
 }
 
+impl SeenWorker {
+    fn dated(&self, now: Timestamp) -> WorkerSighting {
+        let mut sighting = self.sighting.clone();
+        if self.is_fresh {
+            sighting.at = now;
+        }
+        sighting
+    }
+}
+
 /// The later sighting counts; what only the earlier one knew is kept.
-fn merge_worker(known: &mut WorkerSighting, next: WorkerSighting) {
-    let (mut later, earlier) = if next.at >= known.at {
+fn merge_worker(known: &mut SeenWorker, next: SeenWorker) {
+    let is_later = next.sighting.at >= known.sighting.at;
+    let (mut later, earlier) = if is_later {
         (next, known.clone())
     } else {
         (known.clone(), next)
     };
-    later.own_link = later
-        .own_link
-        .or(earlier.own_link)
-        .filter(|_| !later.stopping);
-    later.pid = later.pid.or(earlier.pid);
-    later.concurrency = later.concurrency.or(earlier.concurrency);
-    later.active = later.active.or(earlier.active);
-    later.queues = later.queues.or(earlier.queues);
-    later.details = later.details.or(earlier.details);
+    let (to, from) = (&mut later.sighting, earlier.sighting);
+    to.own_link = to.own_link.or(from.own_link).filter(|_| !to.stopping);
+    to.pid = to.pid.or(from.pid);
+    to.concurrency = to.concurrency.or(from.concurrency);
+    to.active = to.active.or(from.active);
+    to.queues = to.queues.take().or(from.queues);
+    to.details = to.details.take().or(from.details);
     *known = later;
 }
 

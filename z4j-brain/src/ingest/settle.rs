@@ -139,8 +139,18 @@ impl News {
     }
 
     fn into_deltas(self) -> impl Iterator<Item = Delta> {
-        let workers = self.workers.into_iter().map(|(engine, name)| Delta::Worker { engine, name });
-        let queues = self.queues.into_iter().map(|(engine, name)| Delta::Queue { engine, name });
-        self.deltas.into_iter().chain(workers).chain(queues).chain([Delta::Counters])
+        let workers = self
+            .workers
+            .into_iter()
+            .map(|(engine, name)| Delta::Worker { engine, name });
+        let queues = self
+            .queues
+            .into_iter()
+            .map(|(engine, name)| Delta::Queue { engine, name });
+        self.deltas
+            .into_iter()
+            .chain(workers)
+            .chain(queues)
+            .chain([Delta::Counters])
     }
 }

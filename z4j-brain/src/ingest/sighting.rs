@@ -15,6 +15,9 @@ use crate::link::LinkHandle;
 const REPEAT_AFTER: Duration = Duration::from_secs(1);
 /// The same worker is claimed for a link again only after this time.
 const CLAIM_AFTER: Duration = Duration::from_secs(30);
+/// An event of this age was reported by the process that it happened in; buffers of dead processes are adopted only later
+/// than this (protocol §5.3).
+const OWN_AGE_MAX: Duration = Duration::from_secs(30);
 /// Names that are remembered per link; beyond, every naming is reported.
 const NAMES_MAX: usize = 1024;
 
@@ -54,7 +57,7 @@ impl Sightings {
         now: Timestamp,
     ) {
         let is_task = event.task.is_some();
-        let is_own = self.is_own(&event.engine);
+        let is_own = self.is_own(&event.engine) && now.since(event.occurred_at) < OWN_AGE_MAX;
         if is_task && !is_own {
             return;
         }
@@ -63,7 +66,8 @@ impl Sightings {
         if let Some(worker) = &event.worker {
             let is_stopping = event.kind == EventKind::WorkerOffline;
             if is_stopping || is_news(&mut self.workers, &event.engine, worker, at, pause) {
-                reports.worker(sighting(link, event, worker, at, is_own && !is_stopping));
+                let is_there = is_own && !is_stopping;
+                reports.worker(sighting(link, event, worker, at, is_there), is_there);
             }
         }
         if let Some(queue) = event.queue.as_ref().filter(|_| !is_task)
@@ -86,7 +90,13 @@ impl Sightings {
     }
 }
 
-fn sighting(link: &LinkHandle, event: &IngestEvent, worker: &str, at: Timestamp, is_own: bool) -> WorkerSighting {
+fn sighting(
+    link: &LinkHandle,
+    event: &IngestEvent,
+    worker: &str,
+    at: Timestamp,
+    is_own: bool,
+) -> WorkerSighting {
     WorkerSighting {
         project_id: event.project_id,
         engine: event.engine.to_string(),
@@ -103,7 +113,13 @@ fn sighting(link: &LinkHandle, event: &IngestEvent, worker: &str, at: Timestamp,
     }
 }
 
-fn is_news(named: &mut Named, engine: &Arc<str>, name: &str, at: Timestamp, pause: Duration) -> bool {
+fn is_news(
+    named: &mut Named,
+    engine: &Arc<str>,
+    name: &str,
+    at: Timestamp,
+    pause: Duration,
+) -> bool {
     let key = (Arc::clone(engine), Box::from(name));
     match named.get_mut(&key) {
         Some(last) if at.since(*last) < pause => false,

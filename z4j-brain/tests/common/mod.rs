@@ -75,7 +75,11 @@ pub(crate) async fn agent_when(
     wanted: impl Fn(&AgentRow) -> bool,
 ) -> AgentRow {
     eventually(what, || async {
-        let row = brain.store().agent(brain.project(), credentials.agent_id).await.unwrap();
+        let row = brain
+            .store()
+            .agent(brain.project(), credentials.agent_id)
+            .await
+            .unwrap();
         row.filter(&wanted)
     })
     .await
@@ -90,7 +94,10 @@ pub(crate) async fn task(brain: &TestBrain, task_id: &str) -> Option<TaskDetail>
 /// How many events of a task are stored.
 pub(crate) async fn event_count(brain: &TestBrain, task_id: &str) -> usize {
     let key = TaskKey::new("celery", task_id);
-    let page = brain.store().task_events(brain.project(), &key, PageRequest::first(100)).await;
+    let page = brain
+        .store()
+        .task_events(brain.project(), &key, PageRequest::first(100))
+        .await;
     page.unwrap().items.len()
 }
 
@@ -99,12 +106,18 @@ pub(crate) async fn works(agent: &mut FakeAgent, task_id: &str) {
     let events = FakeTask::new("celery", task_id, "shop.charge").succeeds();
     let batch = agent.send_events(&events).await.unwrap();
     let ack = agent.wait_ack(&batch, WAIT).await.unwrap();
-    assert_eq!((ack.received, ack.accepted, ack.rejected), (3, 3, 0), "task {task_id}");
+    assert_eq!(
+        (ack.received, ack.accepted, ack.rejected),
+        (3, 3, 0),
+        "task {task_id}"
+    );
 }
 
 /// An answer of `/health/ready`.
 pub(crate) async fn readiness(brain: &TestBrain) -> (u16, Value) {
-    let answer = reqwest::get(format!("{}/health/ready", brain.url())).await.unwrap();
+    let answer = reqwest::get(format!("{}/health/ready", brain.url()))
+        .await
+        .unwrap();
     let status = answer.status().as_u16();
     (status, answer.json().await.unwrap())
 }

@@ -61,7 +61,11 @@ fn candidates<'a>(
         );
         Candidate {
             row,
-            is_online: here.is_some() || !row.links.is_empty(),
+            is_online: here.is_some()
+                || row
+                    .links
+                    .iter()
+                    .any(|link| !shared.reports.is_gone(link.id)),
             ability: here.unwrap_or_else(|| of_profile(row, action, engine)),
         }
     };
