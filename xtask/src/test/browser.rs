@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 /// What the walk prints, followed by JSON, as soon as it has minted an agent and waits for its first task.
 const CREDENTIALS: &str = "CREDENTIALS ";
 
-pub(super) fn check(workspace: &Workspace) -> anyhow::Result<Findings> {
+pub(super) fn check(workspace: &Workspace, is_built: bool) -> anyhow::Result<Findings> {
     let names = [
         "chromium",
         "chromium-browser",
@@ -25,7 +25,7 @@ pub(super) fn check(workspace: &Workspace) -> anyhow::Result<Findings> {
     ];
     let chromium = tools::find_or_install(&names, "chromium", "the walk through the dashboard")?;
     ui::build(workspace)?;
-    rust::build_programs(workspace)?;
+    rust::build_brain(workspace, is_built)?;
     let bin = python_environment(workspace)?;
     let redis = Redis::start(workspace)?;
     let brain = Brain::start(workspace, "browser-brain")?;

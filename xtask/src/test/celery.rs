@@ -7,8 +7,8 @@ use crate::services::{Brain, Redis, fresh_folder, python_environment};
 use crate::test::{Findings, counted, rust};
 use crate::workspace::Workspace;
 
-pub(super) fn check(workspace: &Workspace) -> anyhow::Result<Findings> {
-    rust::build_programs(workspace)?;
+pub(super) fn check(workspace: &Workspace, is_built: bool) -> anyhow::Result<Findings> {
+    rust::build_brain(workspace, is_built)?;
     let bin = python_environment(workspace)?;
     let redis = Redis::start(workspace)?;
     let brain = Brain::start(workspace, "celery-brain")?;

@@ -67,15 +67,15 @@ impl Step {
             && !selection.skip.contains(&self)
     }
 
-    fn run(self, workspace: &Workspace) -> anyhow::Result<Findings> {
+    fn run(self, workspace: &Workspace, is_built: bool) -> anyhow::Result<Findings> {
         match self {
             Self::Tree => tree(workspace),
             Self::Format => rust::format(workspace),
             Self::Ui => ui::check(workspace),
             Self::Lint => rust::lint(workspace),
             Self::Rust => rust::test(workspace),
-            Self::Celery => celery::check(workspace),
-            Self::Browser => browser::check(workspace),
+            Self::Celery => celery::check(workspace, is_built),
+            Self::Browser => browser::check(workspace, is_built),
         }
     }
 }
@@ -89,13 +89,16 @@ pub(crate) fn run(workspace: &Workspace, selection: &Selection) -> ExitCode {
         .iter()
         .partition(|step| step.is_selected(selection));
     left_out.iter().for_each(|_| total += Tally::ONE_SKIPPED);
+    let is_built = selected.contains(&Step::Rust);
     for step in selected {
         println!("\n== {}", step.name());
         let started = Instant::now();
-        let findings = step.run(workspace).unwrap_or_else(|error| Findings {
-            tally: Tally::ONE_FAILED,
-            trouble: Some(format!("{error:#}")),
-        });
+        let findings = step
+            .run(workspace, is_built)
+            .unwrap_or_else(|error| Findings {
+                tally: Tally::ONE_FAILED,
+                trouble: Some(format!("{error:#}")),
+            });
         times.push(format!(
             "{:>8.1} s  {:<8} {}",
             started.elapsed().as_secs_f64(),

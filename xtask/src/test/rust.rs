@@ -52,8 +52,18 @@ pub(super) fn test(workspace: &Workspace) -> anyhow::Result<Findings> {
     Ok(findings)
 }
 
+/// The brain for the end-to-end steps: the `rust` step leaves it behind; without that step it is built alone.
+pub(super) fn build_brain(workspace: &Workspace, is_built: bool) -> anyhow::Result<()> {
+    if is_built {
+        return Ok(());
+    }
+    let mut build = workspace.cargo();
+    build.args(["build", "--locked", "--package", "z4j"]);
+    process::run(&mut build, "cargo build")
+}
+
 /// Builds the binaries and examples with the very features of the test run, so that this compiles almost nothing.
-pub(super) fn build_programs(workspace: &Workspace) -> anyhow::Result<()> {
+fn build_programs(workspace: &Workspace) -> anyhow::Result<()> {
     let mut build = workspace.cargo();
     build.args([
         "build",
