@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use z4j_core::id::{AgentId, ProjectId};
-use z4j_core::identity;
+use z4j_core::identity::{self, EventOrigin};
 use z4j_core::redact::Redacted;
 use z4j_core::store::{EventOutcome, EventStore, IngestBatch, IngestEvent};
 use z4j_core::task::{EventKind, TaskEvent};
@@ -63,7 +63,16 @@ fn row(
     let raw: &RawValue = serde_json::from_str(&event.data)?;
     let task = TaskEvent::from_data(kind.clone(), event.at, Some(agent), raw);
     Ok(IngestEvent {
-        id: identity::task_event(project, engine, &event.task_id, event.kind, event.at),
+        id: identity::event_id(&EventOrigin {
+            project,
+            engine,
+            task_id: &event.task_id,
+            kind: event.kind,
+            occurred_at: &event.at.to_string(),
+            agent_event_id: "",
+            frame_id: "",
+            index: 0,
+        }),
         project_id: project,
         agent_id: agent,
         engine: Arc::clone(engine),
