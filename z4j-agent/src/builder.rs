@@ -157,6 +157,8 @@ impl AgentBuilder {
                 engines: names.into_iter().zip(self.engines).collect(),
                 schedulers: self.schedulers.into(),
                 scrubber: Scrubber::new(redactor),
+                started: env.elapsed(),
+                env: env.clone(),
             },
             env,
         })

@@ -1,6 +1,7 @@
 //! What an engine holds, as the texts of a heartbeat's `adapter_health` (wire §8.1).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use z4j_core::engine::EngineSnapshot;
@@ -14,8 +15,13 @@ const ACTIVE_LISTED_MAX: u32 = 1_000;
 /// Workers of one engine that are listed.
 const WORKERS_LISTED_MAX: usize = 256;
 
-/// Adds what `engine` said of itself.
-pub(crate) fn add_snapshot(health: &mut Health, engine: &str, snapshot: &EngineSnapshot) {
+/// Adds what `engine` said of itself. `uptime` tells one description from the next one that is otherwise the same.
+pub(crate) fn add_snapshot(
+    health: &mut Health,
+    engine: &str,
+    snapshot: &EngineSnapshot,
+    uptime: Duration,
+) {
     let depths: Map<String, Value> = snapshot
         .queue_depths
         .iter()
@@ -29,7 +35,7 @@ pub(crate) fn add_snapshot(health: &mut Health, engine: &str, snapshot: &EngineS
         .map(|worker| {
             let running = worker.active.min(ACTIVE_LISTED_MAX);
             let details = json!({
-                "stats": {"pid": std::process::id(), "pool": {"max-concurrency": worker.concurrency}},
+                "stats": {"pid": std::process::id(), "uptime": uptime.as_secs(), "pool": {"max-concurrency": worker.concurrency}},
                 "active": (0..running).map(|_| json!({})).collect::<Vec<_>>(),
                 "active_queues": worker.queues.iter().map(|queue| json!({"name": queue})).collect::<Vec<_>>(),
             });
@@ -81,10 +87,11 @@ mod tests {
             queue_depths: vec![("mail".to_owned(), 7)],
         };
         let mut health = Health::new();
-        add_snapshot(&mut health, "demo", &snapshot);
+        add_snapshot(&mut health, "demo", &snapshot, Duration::from_secs(7));
         assert_eq!(health["demo.queue_depths"], r#"{"mail":7}"#);
         let workers: Value = serde_json::from_str(&health["demo.worker_details"]).unwrap();
         assert_eq!(workers["w1"]["stats"]["pool"]["max-concurrency"], 4);
+        assert_eq!(workers["w1"]["stats"]["uptime"], 7);
         assert_eq!(workers["w1"]["active"].as_array().unwrap().len(), 2);
         assert_eq!(workers["w1"]["active_queues"][0]["name"], "mail");
     }

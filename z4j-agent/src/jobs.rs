@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 use z4j_core::engine::{CommandOutcome, Engine, EngineCommand};
+use z4j_core::env::Env;
 use z4j_core::scheduler::{ScheduleChange, ScheduleOutcome, Scheduler};
 
 use crate::capture::Scrubber;
@@ -22,6 +23,9 @@ pub(crate) struct Toolbox {
     pub(crate) engines: Arc<[(String, Arc<dyn Engine>)]>,
     pub(crate) schedulers: Arc<[Arc<dyn Scheduler>]>,
     pub(crate) scrubber: Scrubber,
+    pub(crate) env: Env,
+    /// When the agent was built, by [`Env::elapsed`].
+    pub(crate) started: Duration,
 }
 
 impl Toolbox {
@@ -102,10 +106,11 @@ impl Toolbox {
     /// Asks every engine how it is.
     pub(crate) async fn ask_health(self) -> Health {
         let mut all = Health::new();
+        let uptime = self.env.elapsed().saturating_sub(self.started);
         for (name, engine) in self.engines.iter() {
             let asked = AssertUnwindSafe(engine.snapshot()).catch_unwind();
             match tokio::time::timeout(SNAPSHOT_WAIT, asked).await {
-                Ok(Ok(Ok(snapshot))) => health::add_snapshot(&mut all, name, &snapshot),
+                Ok(Ok(Ok(snapshot))) => health::add_snapshot(&mut all, name, &snapshot, uptime),
                 Ok(Ok(Err(error))) => {
                     health::add_error(&mut all, name, &self.scrubber.text(&error.to_string()))
                 }

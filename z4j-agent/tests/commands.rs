@@ -128,8 +128,10 @@ async fn attempts_are_reported_as_retries_and_end_well() {
         "received",
         "started",
         "retried",
+        "received",
         "started",
         "retried",
+        "received",
         "started",
         "succeeded",
     ];

@@ -21,9 +21,11 @@ fn engine() -> InprocEngine {
 #[tokio::test]
 async fn the_hello_says_what_the_engine_can_do_and_signs_of_life_follow() {
     let brain = Brain::start().await;
+    let engine = engine();
+    let _workers = engine.start();
     let agent = brain
         .agent()
-        .with_engine(engine())
+        .with_engine(engine)
         .with_name("box-1")
         .build()
         .unwrap()
@@ -34,10 +36,13 @@ async fn the_hello_says_what_the_engine_can_do_and_signs_of_life_follow() {
     assert!(link.hello.has_feature("retry_by_reference"));
     assert_eq!(link.hello.host.name.as_deref(), Some("box-1"));
     let beat = link.next_of(FrameType::Heartbeat).await;
-    assert_eq!(
-        beat.payload["adapter_health"]["inproc.broker_connected"],
-        "True"
-    );
+    let health = &beat.payload["adapter_health"];
+    assert_eq!(health["inproc.broker_connected"], "True");
+    let workers = health["inproc.worker_details"].as_str().unwrap();
+    let workers: serde_json::Value = serde_json::from_str(workers).unwrap();
+    let (_, worker) = workers.as_object().unwrap().iter().next().unwrap();
+    assert_eq!(worker["stats"]["pid"], link.hello.worker_pid.unwrap());
+    assert_eq!(worker["stats"]["pool"]["max-concurrency"], 4);
     link.next_of(FrameType::AgentStatus).await;
     // The interval of this hello_ack is a second.
     link.next_of(FrameType::Heartbeat).await;
@@ -291,4 +296,18 @@ async fn the_transport_itself_refuses_to_send_a_token_in_the_clear() {
         .await
         .unwrap_err();
     assert_eq!(refused.kind(), &TransportErrorKind::Forbidden);
+}
+
+#[tokio::test]
+async fn a_brain_whose_tls_fails_is_an_error_and_not_a_panic() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let endpoint = Endpoint::new(url, "t");
+    let transport = z4j_agent::transport::WsTransport::new(false);
+    let hang_up = async { drop(listener.accept().await.unwrap()) };
+    let (dialled, ()) = tokio::join!(transport.dial(&endpoint), hang_up);
+    assert_eq!(
+        dialled.unwrap_err().kind(),
+        &TransportErrorKind::Unreachable
+    );
 }

@@ -1,5 +1,6 @@
 //! The WebSocket transport: one binary message per frame, pings against silent links.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,16 +10,14 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use http::header::AUTHORIZATION;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_tungstenite::tungstenite::Error as WsError;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::{
-    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
-};
+use tokio_tungstenite::{Connector, WebSocketStream, connect_async_tls_with_config};
 use tokio_util::task::AbortOnDropHandle;
 use z4j_core::limits;
 use z4j_core::transport::{
@@ -37,7 +36,10 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 /// After this many ping intervals without a single byte from the other end the link counts as dead.
 const SILENT_INTERVALS_MAX: u32 = 3;
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// What a WebSocket runs on: TCP, TLS, or a pipe in tests.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Debug + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Debug + 'static> Stream for S {}
 
 /// Dials the agent socket of a brain.
 #[derive(Clone)]
@@ -57,7 +59,7 @@ impl WsTransport {
     }
 }
 
-impl std::fmt::Debug for WsTransport {
+impl Debug for WsTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("WsTransport")
             .field("allow_plain_text", &self.allow_plain_text)
@@ -114,7 +116,7 @@ impl Transport for WsTransport {
     }
 }
 
-fn link(socket: Socket, address: String) -> Link {
+fn link<S: Stream>(socket: WebSocketStream<S>, address: String) -> Link {
     let (sink, stream) = socket.split();
     let (orders, inbox) = mpsc::channel(1);
     let writer = tokio::spawn(write(sink, inbox));
@@ -149,7 +151,10 @@ struct Order {
 }
 
 /// Owns the writing half, because pings go out while nobody sends.
-async fn write(mut sink: SplitSink<Socket, Message>, mut orders: mpsc::Receiver<Order>) {
+async fn write<S: Stream>(
+    mut sink: SplitSink<WebSocketStream<S>, Message>,
+    mut orders: mpsc::Receiver<Order>,
+) {
     let mut pings = ticker();
     loop {
         let written = tokio::select! {
@@ -206,14 +211,14 @@ impl FrameSink for WsSink {
 }
 
 #[derive(Debug)]
-struct WsSource {
-    stream: SplitStream<Socket>,
+struct WsSource<S> {
+    stream: SplitStream<WebSocketStream<S>>,
     silence: Interval,
     silent_intervals: u32,
 }
 
 #[async_trait]
-impl FrameSource for WsSource {
+impl<S: Stream> FrameSource for WsSource<S> {
     async fn recv(&mut self) -> Result<Option<Bytes>, TransportError> {
         loop {
             let message = tokio::select! {
@@ -262,4 +267,72 @@ fn transport_error(error: WsError) -> TransportError {
         _ => TransportErrorKind::Unreachable,
     };
     TransportError::new(kind).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{DuplexStream, duplex};
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    async fn pipe() -> (Link, WebSocketStream<DuplexStream>) {
+        let (ours, theirs) = duplex(64 << 10);
+        let ours = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+        let theirs = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+        (link(ours, String::new()), theirs)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_link_on_which_nothing_comes_is_given_up_after_a_minute() {
+        let (mut link, _silent) = pipe().await;
+        let begun = tokio::time::Instant::now();
+        let error = link.source.recv().await.unwrap_err();
+        assert_eq!(error.kind(), &TransportErrorKind::Unreachable);
+        assert_eq!(begun.elapsed(), PING_EVERY * SILENT_INTERVALS_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_link_lives_as_long_as_its_pings_are_answered() {
+        let (mut link, mut other_end) = pipe().await;
+        let answering = async {
+            for _ in 0..30 {
+                // Reading is what answers a ping.
+                assert!(other_end.next().await.unwrap().unwrap().is_ping());
+                other_end.flush().await.unwrap();
+            }
+            other_end.send(Message::binary("frame")).await.unwrap();
+        };
+        let (received, ()) = tokio::join!(link.source.recv(), answering);
+        assert_eq!(received.unwrap().as_deref(), Some(b"frame".as_slice()));
+    }
+
+    #[tokio::test]
+    async fn frames_pass_whole_and_in_order_and_a_close_code_reaches_the_agent() {
+        let (mut link, mut other_end) = pipe().await;
+        for text in ["one", "two"] {
+            link.sink
+                .send(Bytes::from_static(text.as_bytes()))
+                .await
+                .unwrap();
+        }
+        for text in ["one", "two"] {
+            assert_eq!(
+                other_end.next().await.unwrap().unwrap(),
+                Message::binary(text)
+            );
+        }
+        other_end.send(Message::text("{}")).await.unwrap();
+        assert_eq!(
+            link.source.recv().await.unwrap().as_deref(),
+            Some(b"{}".as_slice())
+        );
+        let frame = CloseFrame {
+            code: 4003.into(),
+            reason: "".into(),
+        };
+        other_end.send(Message::Close(Some(frame))).await.unwrap();
+        let error = link.source.recv().await.unwrap_err();
+        assert!(matches!(error.kind(), TransportErrorKind::Closed(reason) if reason.code == 4003));
+    }
 }

@@ -112,18 +112,22 @@ impl InprocEngine {
             .get("force")
             .and_then(Value::as_bool)
             .unwrap_or(false);
+        let purged = self.drop_waiting(|record| record.spec.queue == queue);
+        done(json!({"queue": queue, "depth_before": purged, "purged": purged, "force": force}))
+    }
+
+    /// Cancels waiting jobs, says so for each, and gives their number.
+    pub(super) fn drop_waiting(&self, wanted: impl Fn(&Record) -> bool) -> usize {
         let now = self.shared.config.env.now();
         let mut state = self.state();
-        let purged = state.drop_waiting(|_, record: &Record| record.spec.queue == queue);
-        for task_id in &purged {
+        let dropped = state.drop_waiting(|_, record| wanted(record));
+        for task_id in &dropped {
             if let Some(spec) = state.jobs.get(task_id).map(|record| record.spec.clone()) {
                 state.finish(task_id, Phase::Revoked, now);
                 self.shared.observer.revoked(task_id, &spec, false);
             }
         }
-        done(
-            json!({"queue": queue, "depth_before": purged.len(), "purged": purged.len(), "force": force}),
-        )
+        dropped.len()
     }
 
     fn reconcile_task(&self, parameters: &Parameters) -> CommandOutcome {

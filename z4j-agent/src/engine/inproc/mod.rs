@@ -158,6 +158,12 @@ impl InprocEngine {
         workers::start(self)
     }
 
+    /// Cancels every job that waits and says how many: what waits in memory ends with the process, and whoever watches
+    /// should see that it did.
+    pub fn cancel_waiting(&self) -> usize {
+        self.drop_waiting(|_| true)
+    }
+
     /// How a job stands, in the words of `reconcile_task` (wire §6.4); `None` for an unknown one.
     #[must_use]
     pub fn job_state(&self, task_id: &str) -> Option<&'static str> {

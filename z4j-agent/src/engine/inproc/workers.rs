@@ -93,6 +93,7 @@ async fn run_attempt(engine: &InprocEngine, task_id: String) {
     let Some((job, spec)) = job_of(engine, &task_id) else {
         return;
     };
+    let attempt_number = job.attempt;
     let Some(handler) = engine.handler(&spec.name) else {
         return;
     };
@@ -109,6 +110,12 @@ async fn run_attempt(engine: &InprocEngine, task_id: String) {
                 record.phase = Phase::Running(attempt.abort_handle())
             }
             _ => return,
+        }
+        if attempt_number > 0 {
+            // Each attempt is taken from the queue anew.
+            shared
+                .observer
+                .record(shared.observer.received(&task_id, &spec));
         }
         shared.observer.started(&task_id, &spec);
     }
