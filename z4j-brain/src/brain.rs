@@ -154,6 +154,7 @@ impl BrainBuilder {
             hub: Hub::new(self.env.clone()),
             health: Health::default(),
             metrics: Metrics::new(),
+            stopping: CancellationToken::new(),
             replica: ReplicaId::from_u128(self.env.next_id()),
             store: self.store,
             keyring,

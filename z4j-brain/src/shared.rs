@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use z4j_core::env::Env;
 use z4j_core::id::ReplicaId;
 use z4j_core::redact::Redactor;
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
     /// Counters for `/metrics`.
     pub(crate) metrics: Metrics,
+    /// Cancelled when the brain begins to stop: what would go on for ever ends.
+    pub(crate) stopping: CancellationToken,
     /// This brain, among those that share the store.
     pub(crate) replica: ReplicaId,
 }

@@ -37,7 +37,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use tokio_util::sync::CancellationToken;
 
 use crate::link;
 use crate::shared::Shared;
@@ -49,7 +48,8 @@ use state::{App, Web};
 
 /// Everything a brain serves. Live streams end when the brain stops running.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    assemble(&Web::new(shared, CancellationToken::new()))
+    let stopping = shared.stopping.clone();
+    assemble(&Web::new(shared, stopping))
 }
 
 fn assemble(app: &App) -> Router {

@@ -127,6 +127,7 @@ async fn shut_down(
     commits: &mut JoinSet<()>,
     parts: &mut JoinSet<()>,
 ) {
+    shared.stopping.cancel();
     shared.health.stop();
     shared.links.shut();
     shared.committer.close();
