@@ -1,1 +1,48 @@
-//! The suite that every store must pass, one named test for each sentence of its contract.
+//! What every store must do, as named test cases.
+//!
+//! ```
+//! // tests/conformance.rs
+//! use z4j_testkit::{Fresh, mem::MemStore};
+//!
+//! async fn fresh() -> Fresh<MemStore> {
+//!     Fresh::new(MemStore::default())
+//! }
+//! z4j_testkit::store_conformance!(fresh);
+//! # fn main() {}
+//! ```
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a case is a test: it says what is wrong by panicking"
+)]
+
+mod audit;
+mod cases;
+mod commands;
+mod coordination;
+mod events;
+mod fleet;
+mod identity;
+mod isolation;
+mod lists;
+mod merge;
+mod people;
+mod retries;
+mod scene;
+mod tasks;
+mod workers;
+
+pub use cases::case;
+
+/// Runs one case on a runtime of its own; what [`crate::store_conformance!`] makes its tests of.
+pub fn run<F: Future<Output = ()>>(case: F) {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime for the case")
+        .block_on(case);
+}

@@ -1,0 +1,312 @@
+//! The list of cases: the one place that gives a case its name, its sentence and its test.
+
+/// Makes the public entry of each case and the macro that turns all of them into tests. The functions themselves are
+/// private, so a case that is not listed is dead code and does not pass the lints.
+macro_rules! cases {
+    ($dollar:tt; $($(#[doc = $doc:literal])+ $module:ident :: $name:ident;)+) => {
+        /// The cases, for callers of [`crate::store_conformance!`].
+        pub mod case {
+            use z4j_core::store::Store;
+
+            $(
+                $(#[doc = $doc])+
+                pub async fn $name(store: &dyn Store) {
+                    super::super::$module::$name(store).await;
+                }
+            )+
+        }
+
+        /// Makes one test of each case. `$fresh` is an `async fn() -> Fresh<impl Store>`.
+        #[macro_export]
+        macro_rules! store_conformance {
+            ($dollar fresh:path) => {
+                $(
+                    $(#[doc = $doc])+
+                    #[test]
+                    fn $name() {
+                        $crate::conformance::run(async {
+                            let fresh = $dollar fresh().await;
+                            $crate::conformance::case::$name(fresh.part()).await;
+                        });
+                    }
+                )+
+            };
+        }
+    };
+}
+
+cases! {$;
+    // ---- events ----
+    /// An event that is sent again changes nothing.
+    events::event_sent_again_is_absorbed;
+    /// The same id twice within a batch counts once.
+    events::same_id_twice_in_a_batch_counts_once;
+    /// A report of another agent with the same identity is absorbed.
+    events::same_event_of_another_agent_is_absorbed;
+    /// The same id in two projects is two events.
+    events::same_id_in_two_projects_is_two_events;
+    /// Each task that a batch changed is named once, with the step that it made.
+    events::receipt_names_each_changed_task_once;
+    /// A late fact changes the task and makes no step.
+    events::late_fact_changes_the_task_without_a_step;
+    /// A batch that is sent again leaves the same rows and counters.
+    events::repeated_batch_leaves_the_same_rows;
+    /// Poison costs itself only.
+    events::poison_does_not_fail_its_neighbours;
+    /// An event of a project that does not exist is poison.
+    events::event_of_an_unknown_project_is_poison;
+    /// A frame for the quarantine fails nothing, once or twice.
+    events::quarantined_frame_fails_nothing;
+    /// A batch with nothing in it is stored.
+    events::empty_batch_is_stored;
+    /// A timeline is in the order of time, then of an attempt.
+    events::timeline_is_in_the_order_of_an_attempt;
+    /// Pages of a timeline joined together hold each event once.
+    events::timeline_pages_are_complete;
+    /// The timeline of an unknown task is empty.
+    events::timeline_of_an_unknown_task_is_empty;
+    /// Data comes back byte for byte.
+    events::event_data_comes_back_byte_for_byte;
+    /// An event that is not about a task makes no task.
+    events::event_about_no_task_makes_no_task;
+    /// Batches of one task that come in at once all count.
+    events::concurrent_batches_of_one_task_all_count;
+    /// The agent that reported an event first stays its agent.
+    events::first_reporter_stays_on_the_event;
+
+    // ---- merge ----
+    /// Any order of the same events, in any batches, ends in the same record.
+    merge::any_order_and_batching_ends_in_the_same_record;
+    /// State counters equal a count over the tasks.
+    merge::state_counters_equal_a_recount;
+    /// Minute counters equal a count over the tasks.
+    merge::minute_counters_equal_a_recount;
+    /// Facets equal a count over the tasks.
+    merge::facets_equal_a_recount;
+    /// Counts of workers and queues equal a count over the tasks.
+    merge::worker_and_queue_counts_equal_a_recount;
+
+    // ---- tasks ----
+    /// An unknown task is absent.
+    tasks::unknown_task_is_absent;
+    /// A task shows what its record shows, in detail and in lists.
+    tasks::task_shows_what_its_record_shows;
+    /// A task is as old as its first receipt.
+    tasks::task_is_as_old_as_its_first_receipt;
+    /// A retry within the task keeps one row and counts.
+    tasks::attempts_of_one_task_stay_one_row;
+    /// A list shows the first line of a long message only.
+    tasks::list_shows_the_first_line_of_a_message;
+    /// A tree holds the tasks of one root, oldest first.
+    tasks::tree_holds_the_tasks_of_one_root;
+    /// A tree says when it was cut.
+    tasks::tree_says_when_it_was_cut;
+    /// The tree of an unknown task is absent.
+    tasks::tree_of_an_unknown_task_is_absent;
+    /// Facets are cut to the most frequent.
+    tasks::facets_are_cut_to_the_most_frequent;
+    /// Minute counts keep to their window.
+    tasks::minute_counts_keep_to_their_window;
+    /// A project without tasks has empty numbers.
+    tasks::empty_project_has_empty_numbers;
+
+    // ---- lists ----
+    /// Each sort, in pages of any size, shows each task once and in order, rows without the value last.
+    lists::every_sort_pages_completely_in_order;
+    /// Ties are broken by engine and task id in the direction of the sort.
+    lists::ties_follow_the_direction_of_the_sort;
+    /// A filter by states takes any of them.
+    lists::states_filter_takes_any_of_them;
+    /// Filters by name, queue, worker and engine are exact.
+    lists::exact_filters_are_exact;
+    /// A window takes its start and leaves its end.
+    lists::window_takes_its_start_and_leaves_its_end;
+    /// Search takes the task id and the name without regard to ASCII case.
+    lists::search_ignores_ascii_case;
+    /// Search takes the arguments, and not the result.
+    lists::search_takes_arguments_and_not_results;
+    /// Characters that mean something to `LIKE` are letters in a search.
+    lists::search_takes_metacharacters_as_letters;
+    /// Filters combine, in pages too.
+    lists::filters_combine_in_pages;
+    /// A cursor of another filter, sort or project is refused.
+    lists::cursor_of_another_query_is_refused;
+    /// A cursor that nobody made is refused.
+    lists::invented_cursor_is_refused;
+    /// A list of an unknown project is empty.
+    lists::list_of_an_unknown_project_is_empty;
+
+    // ---- isolation ----
+    /// Data of one project never changes an answer about another one.
+    isolation::data_of_another_project_changes_no_answer;
+    /// Another project's ids find nothing.
+    isolation::ids_of_another_project_find_nothing;
+
+    // ---- commands ----
+    /// An issued command is pending, and holds what was asked for.
+    commands::issued_command_is_pending;
+    /// The same id again answers the first row.
+    commands::same_command_id_answers_the_first_row;
+    /// The same key with the same request answers the first row.
+    commands::same_key_and_digest_answers_the_first_row;
+    /// The same key with another request is refused.
+    commands::same_key_with_another_digest_is_refused;
+    /// A key belongs to its project.
+    commands::idempotency_key_belongs_to_its_project;
+    /// Of many callers one gets a command.
+    commands::command_is_claimed_once_by_many_callers;
+    /// Commands are handed out oldest first, up to the limit.
+    commands::claims_are_oldest_first_up_to_the_limit;
+    /// A command for another engine waits for a process that serves it.
+    commands::claim_leaves_other_engines;
+    /// A command past its deadline is not handed out.
+    commands::claim_leaves_what_is_past_its_deadline;
+    /// A command of another agent is not handed out.
+    commands::claim_leaves_other_agents;
+    /// A command's times follow its states.
+    commands::times_follow_the_states;
+    /// Another agent cannot change a command.
+    commands::another_agent_changes_nothing;
+    /// An outcome is final: another one is absorbed.
+    commands::outcome_is_final;
+    /// A late answer settles what was unknown.
+    commands::late_answer_settles_unknown;
+    /// A lost link gives back what is safe to send again, and leaves the rest unknown.
+    commands::lost_link_gives_back_what_is_safe;
+    /// A lost link touches its own commands only.
+    commands::lost_link_touches_its_own_commands_only;
+    /// A deadline times out what was never sent, and leaves the rest unknown.
+    commands::deadline_tells_sent_from_unsent;
+    /// Expiry keeps to its limit.
+    commands::expiry_keeps_to_its_limit;
+    /// Pages of commands are complete, latest first.
+    commands::command_pages_are_complete_latest_first;
+    /// Filters of commands are exact.
+    commands::command_filters_are_exact;
+    /// The name of the person behind a command is kept.
+    commands::name_of_the_person_is_kept;
+    /// A command that is issued or given back wakes the dispatchers.
+    commands::new_command_wakes_dispatchers;
+
+    // ---- retries ----
+    /// A retry is shown on both tasks.
+    retries::retry_is_shown_on_both_tasks;
+    /// A retry is shown on tasks that come in after it.
+    retries::retry_is_shown_on_tasks_that_come_later;
+    /// A retry that is reported twice is one link.
+    retries::repeated_result_keeps_one_link;
+    /// An absorbed input links nothing.
+    retries::absorbed_input_links_nothing;
+
+    // ---- fleet ----
+    /// A minted agent is found by its token.
+    fleet::minted_agent_is_found_by_its_token;
+    /// The same agent id again answers the first row.
+    fleet::same_agent_id_answers_the_first_row;
+    /// A name is taken until its agent is revoked.
+    fleet::agent_name_is_free_again_after_revocation;
+    /// An old token works until its end.
+    fleet::old_token_works_until_its_end;
+    /// A rotation that is sent again keeps the old token.
+    fleet::repeated_rotation_keeps_the_old_token;
+    /// Revocation ends both tokens, and again answers the same row.
+    fleet::revocation_is_final;
+    /// A revoked agent gets no new token.
+    fleet::revoked_agent_gets_no_token;
+    /// Agents are by name, revoked ones last.
+    fleet::agents_are_by_name_revoked_last;
+    /// A link shows what its hello said, until it closes.
+    fleet::link_shows_until_it_closes;
+    /// A link that is opened again by the same write is one link.
+    fleet::repeated_open_is_one_link;
+    /// A brain's links close with it.
+    fleet::links_of_a_replica_close_with_it;
+    /// Times of heartbeats never move back.
+    fleet::heartbeat_times_never_move_back;
+    /// Declared loss adds up over buffers and runtimes and never goes back.
+    fleet::declared_loss_adds_up;
+    /// The latest refusal is shown, and all are counted.
+    fleet::refusals_are_counted_and_the_latest_shown;
+    /// A report of an unknown or revoked agent is passed over.
+    fleet::report_of_a_gone_agent_is_passed_over;
+    /// Revocation wakes whoever holds links.
+    fleet::revocation_wakes_link_holders;
+
+    // ---- workers ----
+    /// A sighting shows its facts and keeps those that a later one leaves out.
+    workers::sighting_keeps_what_a_later_one_leaves_out;
+    /// An older sighting says nothing.
+    workers::older_sighting_says_nothing;
+    /// A worker that stops is offline, and online again when it is seen later.
+    workers::stopped_worker_is_offline_until_seen_again;
+    /// A worker goes with the link of its own process.
+    workers::worker_goes_with_its_own_link;
+    /// A worker that moved to another link stays.
+    workers::worker_of_a_newer_link_stays;
+    /// A silent worker is swept, once.
+    workers::silent_worker_is_swept_once;
+    /// A silent worker whose own process is connected stays.
+    workers::silent_worker_with_an_open_link_stays;
+    /// Events of tasks show the workers and queues that they name.
+    workers::events_show_workers_and_queues;
+    /// An event that comes late does not bring its worker back.
+    workers::late_event_does_not_bring_a_worker_back;
+    /// A queue keeps its latest measured depth.
+    workers::queue_keeps_its_latest_depth;
+
+    // ---- identity ----
+    /// Of many set-ups at once one succeeds.
+    identity::one_of_many_setups_succeeds;
+    /// A wrong or lapsed setup token is refused.
+    identity::wrong_or_lapsed_setup_token_is_refused;
+    /// The same set-up again answers the first user.
+    identity::repeated_setup_answers_the_first_user;
+    /// The operator sets up without a token.
+    identity::operator_sets_up_without_a_token;
+    /// A setup token is replaced by the next one and used up.
+    identity::setup_token_is_replaced_and_used_up;
+    /// A project's slug is taken once; the same id again answers the first row.
+    identity::project_slug_is_taken_once;
+
+    // ---- people ----
+    /// An address belongs to one person; the same id again answers the first row.
+    people::address_belongs_to_one_person;
+    /// A person's projects come with their roles.
+    people::memberships_name_the_roles;
+    /// A session lives until it lapses, expires or ends.
+    people::session_lives_until_it_lapses_or_ends;
+    /// A remembered session outlives the idle time.
+    people::remembered_session_outlives_the_idle_time;
+    /// Use moves the idle deadline; an ended session stays ended.
+    people::use_moves_the_idle_deadline;
+    /// A new password ends sessions when asked to.
+    people::new_password_ends_sessions;
+    /// A sign-in is recorded on the person, once.
+    people::sign_in_is_recorded_on_the_person;
+
+    // ---- audit ----
+    /// Entries that are appended at once make one line.
+    audit::concurrent_appends_make_one_line;
+    /// An entry that is appended twice is there once.
+    audit::repeated_append_is_there_once;
+    /// An entry commits with its effect, and is absent without it.
+    audit::entry_commits_with_its_effect;
+    /// Chains are apart.
+    audit::chains_are_apart;
+    /// Pages of a chain are complete, latest first.
+    audit::chain_pages_are_complete_latest_first;
+    /// A page keeps to actions with a prefix.
+    audit::page_keeps_to_a_prefix_of_actions;
+    /// A chain that is read back verifies, to its head.
+    audit::chain_read_back_verifies;
+
+    // ---- coordination ----
+    /// A lease has one holder until it lapses.
+    coordination::lease_has_one_holder;
+    /// The fencing number grows with each change of holder.
+    coordination::fence_grows_with_each_holder;
+    /// Of many callers one takes a lease.
+    coordination::lease_is_taken_by_one_of_many;
+    /// A healthy store says so.
+    coordination::healthy_store_says_so;
+}

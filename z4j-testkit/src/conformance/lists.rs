@@ -1,0 +1,419 @@
+//! Lists of tasks: complete, in order, filtered, walked by key.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use z4j_core::id::ProjectId;
+use z4j_core::store::{
+    Cursor, PageRequest, Store, StoreErrorKind, TaskFilter, TaskSort, TaskSummary,
+};
+use z4j_core::task::TaskState;
+
+use super::scene::{Scene, at_ms, at_s, fresh_id};
+
+const SORTS: [TaskSort; 5] = [
+    TaskSort::UpdatedDesc,
+    TaskSort::UpdatedAsc,
+    TaskSort::ReceivedDesc,
+    TaskSort::FinishedDesc,
+    TaskSort::RuntimeDesc,
+];
+
+/// Tasks in all states, with ties in every column, two engines, and rows without a value.
+async fn crowd(scene: &Scene<'_>) {
+    let mut events = Vec::new();
+    for index in 0..24_i64 {
+        let id = format!("t{index:02}");
+        let at = (index / 4) * 10;
+        if index % 3 != 0 {
+            events.push(
+                scene
+                    .event("task.received", &id, at_s(at))
+                    .queue(&format!("q{}", index % 2)),
+            );
+        }
+        events.push(
+            scene
+                .event("task.started", &id, at_s(at + 1))
+                .name(&format!("app.n{}", index % 3)),
+        );
+        if index % 4 != 0 {
+            let kind = if index % 5 == 0 {
+                "task.failed"
+            } else {
+                "task.succeeded"
+            };
+            let runtime = u64::try_from(index % 3 * 100).ok();
+            events.push(
+                scene
+                    .event(kind, &id, at_s(at + 5))
+                    .worker("w1")
+                    .facts(|facts| facts.runtime_ms = runtime),
+            );
+        }
+    }
+    for index in 0..3 {
+        events.push(
+            scene
+                .event("task.succeeded", &format!("t{index:02}"), at_s(5))
+                .engine("rq"),
+        );
+    }
+    let _ = scene.ingest(events).await;
+}
+
+fn value(task: &TaskSummary, sort: TaskSort) -> Option<i64> {
+    match sort {
+        TaskSort::UpdatedDesc | TaskSort::UpdatedAsc => Some(task.state_at.as_micros()),
+        TaskSort::ReceivedDesc => task.received_at.map(|at| at.as_micros()),
+        TaskSort::FinishedDesc => task.finished_at.map(|at| at.as_micros()),
+        TaskSort::RuntimeDesc => task.runtime_ms.and_then(|ms| i64::try_from(ms).ok()),
+    }
+}
+
+/// The order that the contract asks for.
+fn expected_order(left: &TaskSummary, right: &TaskSummary, sort: TaskSort) -> Ordering {
+    let by_key = |ordering: Ordering| {
+        if sort == TaskSort::UpdatedAsc {
+            ordering
+        } else {
+            ordering.reverse()
+        }
+    };
+    match (value(left, sort), value(right, sort)) {
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (left_value, right_value) => {
+            by_key((left_value, &left.key).cmp(&(right_value, &right.key)))
+        }
+    }
+}
+
+pub(super) async fn every_sort_pages_completely_in_order(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    crowd(&scene).await;
+    for sort in SORTS {
+        for limit in [1, 3, 10, 26, 27, 500] {
+            let tasks = scene.list(&TaskFilter::default(), sort, limit).await;
+            assert_eq!(tasks.len(), 27, "{sort:?} in pages of {limit}");
+            let is_in_order = tasks
+                .is_sorted_by(|left, right| expected_order(left, right, sort) == Ordering::Less);
+            assert!(is_in_order, "{sort:?} in pages of {limit}");
+        }
+    }
+}
+
+pub(super) async fn ties_follow_the_direction_of_the_sort(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let _ = scene
+        .ingest(["b", "c", "a"].map(|id| scene.event("task.received", id, at_s(1))))
+        .await;
+    let ids = |tasks: Vec<TaskSummary>| {
+        tasks
+            .into_iter()
+            .map(|task| task.key.task_id)
+            .collect::<Vec<_>>()
+    };
+    let filter = TaskFilter::default();
+    assert_eq!(
+        ids(scene.list(&filter, TaskSort::UpdatedDesc, 2).await),
+        ["c", "b", "a"]
+    );
+    assert_eq!(
+        ids(scene.list(&filter, TaskSort::UpdatedAsc, 2).await),
+        ["a", "b", "c"]
+    );
+    assert_eq!(
+        ids(scene.list(&filter, TaskSort::FinishedDesc, 2).await),
+        ["c", "b", "a"],
+        "also without a value"
+    );
+}
+
+/// The tasks that a filter should find, told by looking at all of them.
+async fn check_filter(
+    scene: &Scene<'_>,
+    filter: TaskFilter,
+    matches: impl Fn(&TaskSummary) -> bool,
+) {
+    for sort in SORTS {
+        let mut expected = scene.list(&TaskFilter::default(), sort, 500).await;
+        expected.retain(&matches);
+        assert!(
+            !expected.is_empty(),
+            "the filter must find something: {filter:?}"
+        );
+        for limit in [2, 500] {
+            assert_eq!(
+                scene.list(&filter, sort, limit).await,
+                expected,
+                "{filter:?} {sort:?} in pages of {limit}"
+            );
+        }
+    }
+}
+
+pub(super) async fn states_filter_takes_any_of_them(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    crowd(&scene).await;
+    let of = |states: &[TaskState]| TaskFilter {
+        states: states.to_vec(),
+        ..TaskFilter::default()
+    };
+    check_filter(&scene, of(&[TaskState::Failure]), |task| {
+        task.state == TaskState::Failure
+    })
+    .await;
+    let two = [TaskState::Started, TaskState::Failure];
+    check_filter(&scene, of(&[two[0], two[1], two[0]]), |task| {
+        two.contains(&task.state)
+    })
+    .await;
+    assert!(scene.ids(&of(&[TaskState::Revoked])).await.is_empty());
+}
+
+pub(super) async fn exact_filters_are_exact(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    crowd(&scene).await;
+    let none = TaskFilter::default();
+    let some = |text: &str| Some(text.to_owned());
+    check_filter(
+        &scene,
+        TaskFilter {
+            name: some("app.n1"),
+            ..none.clone()
+        },
+        |task| task.name == some("app.n1"),
+    )
+    .await;
+    check_filter(
+        &scene,
+        TaskFilter {
+            queue: some("q1"),
+            ..none.clone()
+        },
+        |task| task.queue == some("q1"),
+    )
+    .await;
+    check_filter(
+        &scene,
+        TaskFilter {
+            worker: some("w1"),
+            ..none.clone()
+        },
+        |task| task.worker == some("w1"),
+    )
+    .await;
+    check_filter(
+        &scene,
+        TaskFilter {
+            engine: some("rq"),
+            ..none.clone()
+        },
+        |task| task.key.engine == "rq",
+    )
+    .await;
+    for absent in ["app", "app.n", "APP.N1", "app.n%"] {
+        assert!(
+            scene
+                .ids(&TaskFilter {
+                    name: some(absent),
+                    ..none.clone()
+                })
+                .await
+                .is_empty()
+        );
+    }
+}
+
+pub(super) async fn window_takes_its_start_and_leaves_its_end(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    crowd(&scene).await;
+    let filter = TaskFilter {
+        since: Some(at_s(15)),
+        until: Some(at_s(35)),
+        ..TaskFilter::default()
+    };
+    check_filter(&scene, filter, |task| {
+        task.state_at >= at_s(15) && task.state_at < at_s(35)
+    })
+    .await;
+    let empty = TaskFilter {
+        since: Some(at_s(15)),
+        until: Some(at_s(15)),
+        ..TaskFilter::default()
+    };
+    assert!(scene.ids(&empty).await.is_empty());
+}
+
+fn search(text: &str) -> TaskFilter {
+    TaskFilter {
+        search: Some(text.to_owned()),
+        ..TaskFilter::default()
+    }
+}
+
+pub(super) async fn search_ignores_ascii_case(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let named = |id: &str, name: &str, at| scene.event("task.received", id, at_ms(at)).name(name);
+    let _ = scene
+        .ingest([
+            named("abc-1", "Shop.Pay", 1),
+            named("xyz-2", "shop.mail", 2),
+            named("ABCD", "x", 3),
+        ])
+        .await;
+    assert_eq!(scene.ids(&search("SHOP")).await, ["abc-1", "xyz-2"]);
+    assert_eq!(scene.ids(&search("bc")).await, ["abc-1", "ABCD"]);
+    assert_eq!(scene.ids(&search("p.m")).await, ["xyz-2"]);
+    assert!(scene.ids(&search("nothing")).await.is_empty());
+}
+
+pub(super) async fn search_takes_arguments_and_not_results(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let result = scene
+        .event("task.succeeded", "t1", at_s(2))
+        .args(r#"["Needle"]"#)
+        .facts(|facts| {
+            facts.result = Some(Arc::from(r#""haystack""#));
+            facts.kwargs = Some(Arc::from(r#"{"order":"Üx-77"}"#));
+        });
+    let _ = scene
+        .ingest([result, scene.event("task.received", "t2", at_s(3))])
+        .await;
+    assert_eq!(scene.ids(&search("needle")).await, ["t1"]);
+    assert_eq!(scene.ids(&search("Üx-77")).await, ["t1"]);
+    assert!(scene.ids(&search("haystack")).await.is_empty());
+}
+
+pub(super) async fn search_takes_metacharacters_as_letters(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let ids = ["a%b", "a_b", "a\\b", "axb", "a'b", "a*b"];
+    let sent = |(index, id): (i64, &&str)| scene.event("task.received", id, at_ms(index));
+    let _ = scene.ingest((0..).zip(ids.iter()).map(sent)).await;
+    for id in ids {
+        assert_eq!(scene.ids(&search(id)).await, [id]);
+    }
+    assert_eq!(scene.ids(&search("%")).await, ["a%b"]);
+    assert_eq!(scene.ids(&search("_")).await, ["a_b"]);
+    assert_eq!(scene.ids(&search("\\")).await, ["a\\b"]);
+    assert_eq!(
+        scene.ids(&search("")).await.len(),
+        ids.len(),
+        "an empty text is in every text"
+    );
+}
+
+pub(super) async fn filters_combine_in_pages(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    crowd(&scene).await;
+    let filter = TaskFilter {
+        states: vec![TaskState::Success, TaskState::Failure],
+        name: Some("app.n1".to_owned()),
+        queue: Some("q1".to_owned()),
+        worker: Some("w1".to_owned()),
+        engine: Some("celery".to_owned()),
+        search: Some("T".to_owned()),
+        since: Some(at_s(0)),
+        until: Some(at_s(1_000)),
+    };
+    let matches = |task: &TaskSummary| {
+        task.finished_at.is_some()
+            && task.name.as_deref() == Some("app.n1")
+            && task.queue.as_deref() == Some("q1")
+            && task.key.engine == "celery"
+    };
+    check_filter(&scene, filter, matches).await;
+}
+
+pub(super) async fn cursor_of_another_query_is_refused(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    crowd(&scene).await;
+    let filter = TaskFilter::default();
+    let first = store
+        .tasks(
+            scene.project,
+            &filter,
+            TaskSort::UpdatedDesc,
+            PageRequest::first(3),
+        )
+        .await
+        .expect("a page");
+    let request = PageRequest::first(3).after(first.next);
+    let failures = TaskFilter {
+        states: vec![TaskState::Failure],
+        ..TaskFilter::default()
+    };
+    let attempts = [
+        store
+            .tasks(
+                scene.project,
+                &failures,
+                TaskSort::UpdatedDesc,
+                request.clone(),
+            )
+            .await,
+        store
+            .tasks(
+                scene.project,
+                &filter,
+                TaskSort::UpdatedAsc,
+                request.clone(),
+            )
+            .await,
+        store
+            .tasks(
+                scene.project,
+                &filter,
+                TaskSort::RuntimeDesc,
+                request.clone(),
+            )
+            .await,
+        store
+            .tasks(scene.other_project, &filter, TaskSort::UpdatedDesc, request)
+            .await,
+    ];
+    for attempt in attempts {
+        assert_eq!(
+            attempt.expect_err("a cursor of another query").kind(),
+            StoreErrorKind::InvalidQuery
+        );
+    }
+}
+
+pub(super) async fn invented_cursor_is_refused(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    crowd(&scene).await;
+    let long = "A".repeat(100_000);
+    for text in ["", "x", "e30", "' OR 1=1 --", "\0", long.as_str()] {
+        let request = PageRequest::first(3).after(Some(Cursor::new(text.to_owned())));
+        let attempt = store
+            .tasks(
+                scene.project,
+                &TaskFilter::default(),
+                TaskSort::UpdatedDesc,
+                request,
+            )
+            .await;
+        assert_eq!(
+            attempt.expect_err("an invented cursor").kind(),
+            StoreErrorKind::InvalidQuery
+        );
+    }
+}
+
+pub(super) async fn list_of_an_unknown_project_is_empty(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    crowd(&scene).await;
+    let nobody = ProjectId::from_u128(fresh_id());
+    let page = store
+        .tasks(
+            nobody,
+            &TaskFilter::default(),
+            TaskSort::UpdatedDesc,
+            PageRequest::first(3),
+        )
+        .await;
+    let page = page.expect("a page");
+    assert!(page.items.is_empty() && page.next.is_none());
+}

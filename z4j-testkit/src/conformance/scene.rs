@@ -1,0 +1,439 @@
+//! What cases need to set a scene: projects, agents, events, with names that say what they are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use z4j_core::audit::{Actor, AuditDraft, AuditKey, ChainId};
+use z4j_core::command::CommandInput;
+use z4j_core::id::{
+    AgentId, AuditId, CommandId, EventId, LinkId, ProjectId, ReplicaId, TaskKey, UserId,
+};
+use z4j_core::policy::Role;
+use z4j_core::redact::Redacted;
+use z4j_core::store::{
+    AdvanceCommand, AgentProfile, AuditWrite, ClaimCommands, CreateProject, CreateUser,
+    EventOutcome, IngestBatch, IngestEvent, IngestReceipt, IssueCommand, MintAgent, MintOutcome,
+    OpenLink, Page, PageRequest, PasswordHash, Store, StoreError, TaskDetail, TaskFilter, TaskSort,
+    TaskSummary,
+};
+use z4j_core::task::{EventKind, TaskEvent, TaskFacts};
+use z4j_core::time::Timestamp;
+
+pub(super) const ENGINE: &str = "celery";
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// A number that no other call of this process gave.
+pub(super) fn fresh_id() -> u128 {
+    u128::from(NEXT_ID.fetch_add(1, Ordering::Relaxed)) << 32
+}
+
+/// 2026-11-23T08:00:00Z and some milliseconds.
+pub(super) fn at_ms(ms: i64) -> Timestamp {
+    Timestamp::from_micros(1_795_420_800_000_000 + ms * 1_000)
+}
+
+pub(super) fn at_s(seconds: i64) -> Timestamp {
+    at_ms(seconds * 1_000)
+}
+
+pub(super) const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// Two projects, two agents in the first one and one in the second.
+pub(super) struct Scene<'s> {
+    pub(super) store: &'s dyn Store,
+    pub(super) project: ProjectId,
+    pub(super) other_project: ProjectId,
+    pub(super) agent: AgentId,
+    pub(super) second_agent: AgentId,
+    pub(super) other_agent: AgentId,
+}
+
+impl<'s> Scene<'s> {
+    pub(super) async fn set(store: &'s dyn Store) -> Self {
+        let project = create_project(store, "shop").await;
+        let other_project = create_project(store, "other").await;
+        Self {
+            store,
+            project,
+            other_project,
+            agent: mint(store, project, "web").await,
+            second_agent: mint(store, project, "observer").await,
+            other_agent: mint(store, other_project, "web").await,
+        }
+    }
+
+    /// An event of the first project and agent.
+    pub(super) fn event(&self, kind: &str, task_id: &str, at: Timestamp) -> Sent {
+        Sent::new(self.project, self.agent, kind, task_id, at)
+    }
+
+    /// Stores events in one batch, received one second after the latest of them.
+    pub(super) async fn ingest(&self, events: impl IntoIterator<Item = Sent>) -> IngestReceipt {
+        ingest(self.store, events).await
+    }
+
+    pub(super) async fn task(&self, task_id: &str) -> Option<TaskDetail> {
+        self.store
+            .task(self.project, &key(task_id))
+            .await
+            .expect("reading a task")
+    }
+
+    /// The ids of all tasks that match, through pages of `limit`.
+    pub(super) async fn list(
+        &self,
+        filter: &TaskFilter,
+        sort: TaskSort,
+        limit: u32,
+    ) -> Vec<TaskSummary> {
+        let mut all = Vec::new();
+        let mut after = None;
+        loop {
+            let request = PageRequest::first(limit).after(after);
+            let page = self
+                .store
+                .tasks(self.project, filter, sort, request)
+                .await
+                .expect("a page of tasks");
+            assert!(
+                page.items.len() <= limit as usize,
+                "a page must keep to its limit"
+            );
+            all.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                return all;
+            }
+        }
+    }
+
+    pub(super) async fn ids(&self, filter: &TaskFilter) -> Vec<String> {
+        let tasks = self.list(filter, TaskSort::UpdatedAsc, 100).await;
+        tasks.into_iter().map(|task| task.key.task_id).collect()
+    }
+
+    pub(super) fn command(&self, issued_at: Timestamp) -> IssueCommand {
+        IssueCommand {
+            id: CommandId::from_u128(fresh_id()),
+            project_id: self.project,
+            agent_id: self.agent,
+            issued_by: None,
+            action: "retry_task".to_owned(),
+            target_type: "task".to_owned(),
+            target_id: "celery:t1".to_owned(),
+            payload: r#"{"engine":"celery","task_id":"t1"}"#.to_owned(),
+            idempotency: None,
+            issued_at,
+            timeout_at: issued_at.plus(seconds(60)),
+            audit: audit(ChainId::Project(self.project), "task.retry"),
+        }
+    }
+
+    pub(super) fn claim(&self, link: LinkId, now: Timestamp) -> ClaimCommands {
+        ClaimCommands {
+            agent_id: self.agent,
+            link_id: link,
+            engines: vec![ENGINE.to_owned()],
+            now,
+            limit: 10,
+        }
+    }
+
+    pub(super) fn link(&self, at: Timestamp) -> OpenLink {
+        OpenLink {
+            link_id: new_link(),
+            agent_id: self.agent,
+            replica: ReplicaId::from_u128(7),
+            worker_id: Some("slot-1".to_owned()),
+            worker_role: None,
+            pid: Some(4242),
+            profile: AgentProfile {
+                framework: Some("bare".to_owned()),
+                engines: vec![ENGINE.to_owned()],
+                ..AgentProfile::default()
+            },
+            at,
+        }
+    }
+}
+
+pub(super) fn advance(
+    id: CommandId,
+    agent: AgentId,
+    input: CommandInput,
+    at: Timestamp,
+) -> AdvanceCommand {
+    AdvanceCommand {
+        id,
+        agent_id: Some(agent),
+        input,
+        result: None,
+        error: None,
+        at,
+        retry_link: None,
+        audit: None,
+    }
+}
+
+pub(super) fn new_link() -> LinkId {
+    LinkId::from_u128(fresh_id())
+}
+
+pub(super) fn key(task_id: &str) -> TaskKey {
+    TaskKey::new(ENGINE, task_id)
+}
+
+pub(super) fn audit_key() -> Arc<AuditKey> {
+    Arc::new(AuditKey::new("k1", [7; 32]))
+}
+
+/// An entry to append to `chain`.
+pub(super) fn audit(chain: ChainId, action: &str) -> AuditWrite {
+    AuditWrite {
+        id: AuditId::from_u128(fresh_id()),
+        chain,
+        draft: AuditDraft::new(at_s(0), Actor::System, action),
+        key: audit_key(),
+    }
+}
+
+pub(super) fn new_project(slug: &str) -> CreateProject {
+    CreateProject {
+        id: ProjectId::from_u128(fresh_id()),
+        slug: slug.to_owned(),
+        name: slug.to_uppercase(),
+        at: at_s(0),
+        audit: audit(ChainId::Instance, "project.create"),
+    }
+}
+
+pub(super) async fn create_project(store: &dyn Store, slug: &str) -> ProjectId {
+    let create = new_project(slug);
+    let id = create.id;
+    let _ = store
+        .create_project(create)
+        .await
+        .expect("creating a project");
+    id
+}
+
+pub(super) fn new_agent(project: ProjectId, name: &str) -> MintAgent {
+    let id = fresh_id();
+    MintAgent {
+        id: AgentId::from_u128(id),
+        project_id: project,
+        name: name.to_owned(),
+        token_hash: token(id),
+        minted_by: None,
+        at: at_s(0),
+        audit: audit(ChainId::Project(project), "agent.mint"),
+    }
+}
+
+/// Some hash that stands for a token.
+pub(super) fn token(seed: u128) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash[..16].copy_from_slice(&seed.to_be_bytes());
+    hash
+}
+
+pub(super) async fn mint(store: &dyn Store, project: ProjectId, name: &str) -> AgentId {
+    match store
+        .mint_agent(new_agent(project, name))
+        .await
+        .expect("minting an agent")
+    {
+        MintOutcome::Minted(agent) => agent.id,
+        MintOutcome::NameTaken => panic!("the name {name} is taken"),
+    }
+}
+
+pub(super) fn new_user(email: &str) -> CreateUser {
+    CreateUser {
+        id: UserId::from_u128(fresh_id()),
+        email: email.to_owned(),
+        display_name: email.split('@').next().unwrap_or_default().to_owned(),
+        password_hash: PasswordHash::new("$argon2id$x".to_owned()),
+        is_admin: false,
+        membership: None,
+        at: at_s(0),
+        audit: audit(ChainId::Instance, "user.create"),
+    }
+}
+
+pub(super) fn member(mut user: CreateUser, project: ProjectId, role: Role) -> CreateUser {
+    user.membership = Some((project, role));
+    user
+}
+
+/// An event to send, changed by what the case needs.
+#[derive(Clone)]
+pub(super) struct Sent(pub(super) IngestEvent);
+
+impl Sent {
+    pub(super) fn new(
+        project: ProjectId,
+        agent: AgentId,
+        kind: &str,
+        task_id: &str,
+        at: Timestamp,
+    ) -> Self {
+        let kind = EventKind::parse(kind);
+        let id = identity(&[
+            &project.to_string(),
+            ENGINE,
+            task_id,
+            kind.as_str(),
+            &at.to_string(),
+        ]);
+        let task = TaskEvent::new(kind.clone(), at).with_agent(agent);
+        Self(IngestEvent {
+            id,
+            project_id: project,
+            agent_id: agent,
+            engine: Arc::from(ENGINE),
+            kind,
+            task_id: Box::from(task_id),
+            sent_at: at,
+            occurred_at: at,
+            worker: None,
+            queue: None,
+            data: Redacted::vouch(Bytes::from_static(b"{}")),
+            task: Some(task),
+        })
+    }
+
+    pub(super) fn facts(mut self, change: impl FnOnce(&mut TaskFacts)) -> Self {
+        if let Some(task) = &mut self.0.task {
+            change(&mut task.facts);
+        }
+        self
+    }
+
+    pub(super) fn name(self, name: &str) -> Self {
+        self.facts(|facts| facts.name = Some(Arc::from(name)))
+    }
+
+    pub(super) fn args(self, args: &str) -> Self {
+        self.facts(|facts| facts.args = Some(Arc::from(args)))
+    }
+
+    pub(super) fn queue(mut self, queue: &str) -> Self {
+        self.0.queue = Some(Box::from(queue));
+        self.facts(|facts| facts.queue = Some(Arc::from(queue)))
+    }
+
+    pub(super) fn worker(mut self, worker: &str) -> Self {
+        self.0.worker = Some(Box::from(worker));
+        self.facts(|facts| facts.worker = Some(Arc::from(worker)))
+    }
+
+    pub(super) fn engine(mut self, engine: &str) -> Self {
+        self.0.id = identity(&[&self.0.id.to_string(), engine]);
+        self.0.engine = Arc::from(engine);
+        self
+    }
+
+    pub(super) fn of_agent(mut self, agent: AgentId) -> Self {
+        self.0.agent_id = agent;
+        if let Some(task) = &mut self.0.task {
+            task.agent = Some(agent);
+        }
+        self
+    }
+
+    pub(super) fn data(mut self, data: &[u8]) -> Self {
+        self.0.data = Redacted::vouch(Bytes::copy_from_slice(data));
+        self
+    }
+}
+
+/// The same parts always give the same id (FNV-1a, 128 bits).
+pub(super) fn identity(parts: &[&str]) -> EventId {
+    let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    for byte in parts.iter().flat_map(|part| part.bytes().chain([0])) {
+        hash = (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+    }
+    EventId::from_u128(hash)
+}
+
+pub(super) fn batch(events: impl IntoIterator<Item = Sent>) -> IngestBatch {
+    let events: Vec<_> = events.into_iter().map(|sent| sent.0).collect();
+    let latest = events
+        .iter()
+        .map(|event| event.occurred_at)
+        .max()
+        .unwrap_or_else(|| at_s(0));
+    IngestBatch::new(latest.plus(seconds(1)), events)
+}
+
+pub(super) async fn ingest(
+    store: &dyn Store,
+    events: impl IntoIterator<Item = Sent>,
+) -> IngestReceipt {
+    store
+        .ingest(batch(events))
+        .await
+        .expect("ingesting a batch")
+}
+
+pub(super) fn inserted(receipt: &IngestReceipt) -> usize {
+    receipt
+        .outcomes
+        .iter()
+        .filter(|outcome| **outcome == EventOutcome::Inserted)
+        .count()
+}
+
+/// Walks all pages of anything.
+pub(super) async fn all_pages<T, F, R>(limit: u32, mut page: F) -> Vec<T>
+where
+    F: FnMut(PageRequest) -> R,
+    R: Future<Output = Result<Page<T>, StoreError>>,
+{
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let found = page(PageRequest::first(limit).after(after))
+            .await
+            .expect("a page");
+        assert!(
+            found.items.len() <= limit as usize,
+            "a page must keep to its limit"
+        );
+        all.extend(found.items);
+        after = found.next;
+        if after.is_none() {
+            return all;
+        }
+    }
+}
+
+/// Seeded numbers, the same in every run.
+pub(super) struct Seeded(pub(super) u64);
+
+impl Seeded {
+    pub(super) const fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits are as good")]
+        let number = (self.0 >> 16) as usize;
+        number % end
+    }
+
+    pub(super) fn pick<'t, T>(&mut self, items: &'t [T]) -> &'t T {
+        &items[self.below(items.len())]
+    }
+
+    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for index in (1..items.len()).rev() {
+            items.swap(index, self.below(index + 1));
+        }
+    }
+}

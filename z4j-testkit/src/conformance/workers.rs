@@ -1,0 +1,354 @@
+//! Workers and queues, from sightings and from events.
+
+use z4j_core::id::LinkId;
+use z4j_core::store::{
+    CloseLink, QueueRow, QueueSighting, ReportBatch, Store, WorkerRow, WorkerSighting, WorkerState,
+};
+use z4j_core::time::Timestamp;
+
+use super::scene::{Scene, at_s, batch, new_link, seconds};
+
+fn sighting(scene: &Scene<'_>, name: &str, at: Timestamp) -> WorkerSighting {
+    WorkerSighting {
+        project_id: scene.project,
+        engine: "celery".to_owned(),
+        name: name.to_owned(),
+        agent_id: scene.agent,
+        own_link: None,
+        at,
+        stopping: false,
+        pid: None,
+        concurrency: None,
+        active: None,
+        queues: None,
+        details: None,
+    }
+}
+
+async fn see(store: &dyn Store, workers: Vec<WorkerSighting>) {
+    store
+        .record_reports(ReportBatch {
+            workers,
+            ..ReportBatch::default()
+        })
+        .await
+        .expect("reporting");
+}
+
+async fn worker(scene: &Scene<'_>, name: &str) -> WorkerRow {
+    let workers = scene.store.workers(scene.project).await.expect("workers");
+    workers
+        .into_iter()
+        .find(|worker| worker.name == name)
+        .expect("the worker")
+}
+
+async fn queue(scene: &Scene<'_>, name: &str) -> QueueRow {
+    let queues = scene.store.queues(scene.project).await.expect("queues");
+    queues
+        .into_iter()
+        .find(|queue| queue.name == name)
+        .expect("the queue")
+}
+
+/// Opens a link and shows a worker that is its own process.
+async fn own_process(scene: &Scene<'_>, name: &str, at: Timestamp) -> LinkId {
+    let open = scene.link(at);
+    let link = open.link_id;
+    scene.store.open_link(open).await.expect("opening");
+    see(
+        scene.store,
+        vec![WorkerSighting {
+            own_link: Some(link),
+            ..sighting(scene, name, at)
+        }],
+    )
+    .await;
+    link
+}
+
+fn names(workers: &[WorkerRow]) -> Vec<&str> {
+    workers.iter().map(|worker| worker.name.as_str()).collect()
+}
+
+pub(super) async fn sighting_keeps_what_a_later_one_leaves_out(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let full = WorkerSighting {
+        pid: Some(7),
+        concurrency: Some(4),
+        active: Some(2),
+        queues: Some(vec!["a".to_owned(), "b".to_owned()]),
+        details: Some(r#"{"sw_ver":"5.4"}"#.to_owned()),
+        ..sighting(&scene, "w1", at_s(1))
+    };
+    see(store, vec![full, sighting(&scene, "w0", at_s(1))]).await;
+    see(
+        store,
+        vec![WorkerSighting {
+            active: Some(3),
+            ..sighting(&scene, "w1", at_s(2))
+        }],
+    )
+    .await;
+    let seen = worker(&scene, "w1").await;
+    assert_eq!(
+        (seen.state, seen.last_seen_at, seen.agent_id),
+        (WorkerState::Online, at_s(2), scene.agent)
+    );
+    assert_eq!(
+        (seen.pid, seen.concurrency, seen.active),
+        (Some(7), Some(4), Some(3))
+    );
+    assert_eq!(
+        (seen.queues, seen.details.as_deref()),
+        (
+            vec!["a".to_owned(), "b".to_owned()],
+            Some(r#"{"sw_ver":"5.4"}"#)
+        )
+    );
+    assert_eq!(
+        names(&store.workers(scene.project).await.expect("workers")),
+        ["w0", "w1"]
+    );
+}
+
+pub(super) async fn older_sighting_says_nothing(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    see(
+        store,
+        vec![WorkerSighting {
+            active: Some(1),
+            ..sighting(&scene, "w1", at_s(10))
+        }],
+    )
+    .await;
+    let older = WorkerSighting {
+        stopping: true,
+        active: Some(9),
+        ..sighting(&scene, "w1", at_s(5))
+    };
+    see(store, vec![older]).await;
+    let seen = worker(&scene, "w1").await;
+    assert_eq!(
+        (seen.state, seen.last_seen_at, seen.active),
+        (WorkerState::Online, at_s(10), Some(1))
+    );
+}
+
+pub(super) async fn stopped_worker_is_offline_until_seen_again(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    see(store, vec![sighting(&scene, "w1", at_s(1))]).await;
+    see(
+        store,
+        vec![WorkerSighting {
+            stopping: true,
+            ..sighting(&scene, "w1", at_s(2))
+        }],
+    )
+    .await;
+    assert_eq!(worker(&scene, "w1").await.state, WorkerState::Offline);
+    see(store, vec![sighting(&scene, "w1", at_s(3))]).await;
+    assert_eq!(worker(&scene, "w1").await.state, WorkerState::Online);
+}
+
+pub(super) async fn worker_goes_with_its_own_link(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let link = own_process(&scene, "own", at_s(1)).await;
+    see(store, vec![sighting(&scene, "observed", at_s(1))]).await;
+    let gone = store
+        .close_links(vec![CloseLink {
+            link_id: link,
+            at: at_s(5),
+        }])
+        .await
+        .expect("closing");
+    assert_eq!(names(&gone), ["own"]);
+    assert!(
+        gone.iter()
+            .all(|worker| worker.state == WorkerState::Offline)
+    );
+    assert_eq!(worker(&scene, "own").await.state, WorkerState::Offline);
+    assert_eq!(worker(&scene, "observed").await.state, WorkerState::Online);
+    let again = store
+        .close_links(vec![CloseLink {
+            link_id: link,
+            at: at_s(6),
+        }])
+        .await
+        .expect("closing");
+    assert!(again.is_empty());
+}
+
+pub(super) async fn worker_of_a_newer_link_stays(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let old = own_process(&scene, "w1", at_s(1)).await;
+    let new = own_process(&scene, "w1", at_s(2)).await;
+    let gone = store
+        .close_links(vec![CloseLink {
+            link_id: old,
+            at: at_s(3),
+        }])
+        .await
+        .expect("closing");
+    assert!(gone.is_empty());
+    assert_eq!(worker(&scene, "w1").await.state, WorkerState::Online);
+    let gone = store
+        .close_links(vec![CloseLink {
+            link_id: new,
+            at: at_s(4),
+        }])
+        .await
+        .expect("closing");
+    assert_eq!(names(&gone), ["w1"]);
+}
+
+pub(super) async fn silent_worker_is_swept_once(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    see(
+        store,
+        vec![
+            sighting(&scene, "silent", at_s(1)),
+            sighting(&scene, "loud", at_s(50)),
+        ],
+    )
+    .await;
+    let closed = WorkerSighting {
+        own_link: Some(new_link()),
+        ..sighting(&scene, "orphan", at_s(1))
+    };
+    see(store, vec![closed]).await;
+    assert!(
+        store
+            .sweep_workers(at_s(91), seconds(90))
+            .await
+            .expect("sweeping")
+            .is_empty(),
+        "not before the time"
+    );
+    let swept = store
+        .sweep_workers(at_s(92), seconds(90))
+        .await
+        .expect("sweeping");
+    let mut swept_names = names(&swept);
+    swept_names.sort_unstable();
+    assert_eq!(swept_names, ["orphan", "silent"]);
+    assert!(
+        swept
+            .iter()
+            .all(|worker| worker.state == WorkerState::Offline)
+    );
+    assert_eq!(worker(&scene, "loud").await.state, WorkerState::Online);
+    assert!(
+        store
+            .sweep_workers(at_s(93), seconds(90))
+            .await
+            .expect("sweeping")
+            .is_empty()
+    );
+}
+
+pub(super) async fn silent_worker_with_an_open_link_stays(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let link = own_process(&scene, "w1", at_s(1)).await;
+    assert!(
+        store
+            .sweep_workers(at_s(500), seconds(90))
+            .await
+            .expect("sweeping")
+            .is_empty()
+    );
+    assert_eq!(worker(&scene, "w1").await.state, WorkerState::Online);
+    let gone = store
+        .close_replica_links(None, at_s(501))
+        .await
+        .expect("closing");
+    assert_eq!(gone, 1);
+    assert_eq!(
+        worker(&scene, "w1").await.state,
+        WorkerState::Offline,
+        "what {link} vouched for is gone"
+    );
+}
+
+pub(super) async fn events_show_workers_and_queues(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let event = |kind: &str, id: &str, at| scene.event(kind, id, at_s(at)).worker("w1").queue("q1");
+    let _ = scene
+        .ingest([
+            event("task.received", "t1", 1),
+            event("task.received", "t2", 1),
+            event("task.started", "t2", 2),
+            event("task.succeeded", "t3", 3),
+            event("task.failed", "t4", 3),
+        ])
+        .await;
+    let seen = worker(&scene, "w1").await;
+    assert_eq!(
+        (seen.state, seen.last_seen_at, seen.agent_id),
+        (WorkerState::Online, at_s(3), scene.agent)
+    );
+    assert_eq!((seen.succeeded, seen.failed), (1, 1));
+    let named = queue(&scene, "q1").await;
+    assert_eq!(
+        (
+            named.waiting,
+            named.running,
+            named.depth,
+            named.last_seen_at
+        ),
+        (1, 1, None, at_s(3))
+    );
+    let _ = scene
+        .ingest([
+            event("task.started", "t1", 5),
+            event("task.succeeded", "t2", 5),
+        ])
+        .await;
+    let named = queue(&scene, "q1").await;
+    assert_eq!((named.waiting, named.running), (0, 1));
+    assert_eq!(worker(&scene, "w1").await.succeeded, 2);
+}
+
+pub(super) async fn late_event_does_not_bring_a_worker_back(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    see(
+        store,
+        vec![WorkerSighting {
+            stopping: true,
+            ..sighting(&scene, "w1", at_s(50))
+        }],
+    )
+    .await;
+    let mut late = batch([scene.event("task.succeeded", "t1", at_s(49)).worker("w1")]);
+    late.received_at = at_s(4_000);
+    let _ = store.ingest(late).await.expect("ingesting");
+    let seen = worker(&scene, "w1").await;
+    assert_eq!(
+        (seen.state, seen.last_seen_at, seen.succeeded),
+        (WorkerState::Offline, at_s(50), 1)
+    );
+}
+
+pub(super) async fn queue_keeps_its_latest_depth(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let depths = [(Some(5), 10), (Some(9), 5), (None, 20)];
+    let queues = depths.map(|(depth, at)| QueueSighting {
+        project_id: scene.project,
+        engine: "celery".to_owned(),
+        name: "q1".to_owned(),
+        depth,
+        at: at_s(at),
+    });
+    store
+        .record_reports(ReportBatch {
+            queues: queues.to_vec(),
+            ..ReportBatch::default()
+        })
+        .await
+        .expect("reporting");
+    let seen = queue(&scene, "q1").await;
+    assert_eq!(
+        (seen.depth, seen.depth_at, seen.last_seen_at),
+        (Some(5), Some(at_s(10)), at_s(20))
+    );
+}
