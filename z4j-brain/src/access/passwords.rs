@@ -17,14 +17,21 @@ pub(crate) fn weakness(password: &str, context: &[&str]) -> Option<&'static str>
     if chars > PASSWORD_CHARS_MAX {
         return Some("too_long");
     }
-    let plain = plain(password);
     if is_monotonous(password) {
         return Some("too_simple");
     }
-    if holds_context(&plain, context) {
+    // With and without the usual replacements, which would turn the digits at the end into letters that count.
+    let readings = [password.to_lowercase(), plain(password)];
+    if readings
+        .iter()
+        .any(|reading| holds_context(reading, context))
+    {
         return Some("names_the_account");
     }
-    is_made_of_common_words(&plain).then_some("too_common")
+    let is_common = readings
+        .iter()
+        .any(|reading| is_made_of_common_words(reading));
+    is_common.then_some("too_common")
 }
 
 /// One sentence for a person.
@@ -32,7 +39,9 @@ pub(crate) fn sentence(reason: &str) -> &'static str {
     match reason {
         "too_short" => "The password must have at least 12 characters.",
         "too_long" => "The password must have at most 256 characters.",
-        "too_simple" => "The password repeats a few characters or follows the keyboard or the alphabet.",
+        "too_simple" => {
+            "The password repeats a few characters or follows the keyboard or the alphabet."
+        }
         "names_the_account" => "The password is made of the account's own name or address.",
         _ => "The password is made of words that are tried first.",
     }
@@ -67,35 +76,32 @@ fn is_monotonous(password: &str) -> bool {
 }
 
 /// What is left without the person's own words is too short to be a password.
-fn holds_context(plain_password: &str, context: &[&str]) -> bool {
-    let mut rest = plain_password.to_owned();
+fn holds_context(reading: &str, context: &[&str]) -> bool {
     let parts = context
         .iter()
         .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()))
-        .map(plain)
         .filter(|part| part.chars().count() >= 4);
-    let mut found = false;
-    for part in parts {
-        if rest.contains(&part) {
-            rest = rest.replace(&part, "");
-            found = true;
-        }
-    }
+    let (rest, found) = without(reading, parts);
     found && letters_left(&rest) < PASSWORD_CHARS_MIN / 2
 }
 
 /// What is left without common words, digits and signs is next to nothing.
-fn is_made_of_common_words(plain_password: &str) -> bool {
-    let mut rest = plain_password.to_owned();
+fn is_made_of_common_words(reading: &str) -> bool {
+    let (rest, found) = without(reading, COMMON.lines().filter(|word| !word.is_empty()));
+    found && letters_left(&rest) < 4
+}
+
+/// A password without these words, however they are written, and whether it held any.
+fn without<'a>(reading: &str, words: impl Iterator<Item = &'a str>) -> (String, bool) {
+    let mut rest = reading.to_owned();
     let mut found = false;
-    for word in COMMON.lines().filter(|word| !word.is_empty()) {
-        let word = plain(word);
+    for word in words.flat_map(|word| [word.to_lowercase(), plain(word)]) {
         if rest.contains(&word) {
             rest = rest.replace(&word, " ");
             found = true;
         }
     }
-    found && letters_left(&rest) < 4
+    (rest, found)
 }
 
 fn letters_left(rest: &str) -> usize {
@@ -137,8 +143,15 @@ mod tests {
 
     #[test]
     fn every_reason_has_its_own_sentence() {
-        let reasons = ["too_short", "too_long", "too_simple", "names_the_account", "too_common"];
-        let sentences: std::collections::BTreeSet<_> = reasons.iter().map(|r| sentence(r)).collect();
+        let reasons = [
+            "too_short",
+            "too_long",
+            "too_simple",
+            "names_the_account",
+            "too_common",
+        ];
+        let sentences: std::collections::BTreeSet<_> =
+            reasons.iter().map(|r| sentence(r)).collect();
         assert_eq!(sentences.len(), reasons.len());
     }
 }

@@ -24,7 +24,9 @@ impl SessionToken {
     /// Reads what a cookie holds; `None` for what this brain never handed out.
     fn parse(text: &str) -> Option<Self> {
         let mut bytes = Zeroizing::new([0; TOKEN_BYTES]);
-        let read = URL_SAFE_NO_PAD.decode_slice(text, bytes.as_mut_slice()).ok()?;
+        let read = URL_SAFE_NO_PAD
+            .decode_slice(text, bytes.as_mut_slice())
+            .ok()?;
         (read == TOKEN_BYTES).then_some(Self(bytes))
     }
 

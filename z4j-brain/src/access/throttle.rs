@@ -62,7 +62,10 @@ impl Throttles {
         Self {
             sign_in_by_address: keyed(20, Duration::from_secs(3), &clock),
             sign_in_by_account: keyed(10, Duration::from_secs(60), &clock),
-            sign_in_in_all: RateLimiter::direct_with_clock(quota(30, Duration::from_secs(1) / 30), clock.clone()),
+            sign_in_in_all: RateLimiter::direct_with_clock(
+                quota(30, Duration::from_secs(1) / 30),
+                clock.clone(),
+            ),
             setup_by_address: keyed(5, Duration::from_secs(180), &clock),
             clock,
         }
@@ -74,7 +77,10 @@ impl Throttles {
     /// How long to wait, when there have been too many.
     pub(crate) fn sign_in(&self, address: AddressKey, account: &str) -> Result<(), Duration> {
         self.take(&self.sign_in_by_address, &address)?;
-        self.take(&self.sign_in_by_account, &Sha256::digest(account.as_bytes()).into())?;
+        self.take(
+            &self.sign_in_by_account,
+            &Sha256::digest(account.as_bytes()).into(),
+        )?;
         self.sign_in_in_all
             .check()
             .map_err(|not_until| self.wait(&not_until))
@@ -88,21 +94,37 @@ impl Throttles {
         self.take(&self.setup_by_address, &address)
     }
 
-    fn take<K: Clone + Eq + std::hash::Hash>(&self, limiter: &Keyed<K>, key: &K) -> Result<(), Duration> {
+    fn take<K: Clone + Eq + std::hash::Hash>(
+        &self,
+        limiter: &Keyed<K>,
+        key: &K,
+    ) -> Result<(), Duration> {
         if limiter.len() > KEYS_SWEEP {
             limiter.retain_recent();
         }
-        limiter.check_key(key).map_err(|not_until| self.wait(&not_until))
+        limiter
+            .check_key(key)
+            .map_err(|not_until| self.wait(&not_until))
     }
 
     fn wait(&self, not_until: &governor::NotUntil<Nanos>) -> Duration {
-        let wait = not_until.earliest_possible().duration_since(self.clock.now());
+        let wait = not_until
+            .earliest_possible()
+            .duration_since(self.clock.now());
         Duration::from(wait).max(Duration::from_secs(1))
     }
 }
 
-fn keyed<K: Clone + Eq + std::hash::Hash>(burst: u32, every: Duration, clock: &EnvClock) -> Keyed<K> {
-    RateLimiter::new(quota(burst, every), HashMapStateStore::default(), clock.clone())
+fn keyed<K: Clone + Eq + std::hash::Hash>(
+    burst: u32,
+    every: Duration,
+    clock: &EnvClock,
+) -> Keyed<K> {
+    RateLimiter::new(
+        quota(burst, every),
+        HashMapStateStore::default(),
+        clock.clone(),
+    )
 }
 
 /// `burst` at once, then one `every`.
@@ -144,7 +166,9 @@ mod tests {
         let throttles = Throttles::new(Env::system());
         let address = AddressKey::of(None);
         for n in 0..20 {
-            throttles.sign_in(address, &format!("{n}@example.org")).unwrap();
+            throttles
+                .sign_in(address, &format!("{n}@example.org"))
+                .unwrap();
         }
         assert!(throttles.sign_in(address, "new@example.org").is_err());
     }

@@ -18,7 +18,10 @@ pub struct ServerConfig {
 impl ServerConfig {
     /// Whether people reach the brain over https.
     pub(crate) fn is_https(&self) -> bool {
-        let scheme = self.public_url.as_deref().and_then(|url| url.split_once("://"));
+        let scheme = self
+            .public_url
+            .as_deref()
+            .and_then(|url| url.split_once("://"));
         scheme.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("https"))
     }
 
@@ -39,11 +42,15 @@ impl ServerConfig {
         let Some(url) = &self.public_url else {
             return Vec::new();
         };
-        let is_web = ["http://", "https://"].iter().any(|scheme| url.to_ascii_lowercase().starts_with(scheme));
+        let is_web = ["http://", "https://"]
+            .iter()
+            .any(|scheme| url.to_ascii_lowercase().starts_with(scheme));
         if is_web && self.origin().is_some() {
             Vec::new()
         } else {
-            vec![format!("The public URL {url:?} is not of the form https://host[:port].")]
+            vec![format!(
+                "The public URL {url:?} is not of the form https://host[:port]."
+            )]
         }
     }
 }
@@ -61,15 +68,32 @@ mod tests {
 
     #[test]
     fn origin_is_written_as_browsers_write_it() {
-        assert_eq!(with("HTTPS://Z4j.Example.org/").origin().as_deref(), Some("https://z4j.example.org"));
-        assert_eq!(with("https://z4j.example.org:443").origin().as_deref(), Some("https://z4j.example.org"));
-        assert_eq!(with("http://10.0.0.1:7700/x").origin().as_deref(), Some("http://10.0.0.1:7700"));
-        assert!(with("https://z4j.example.org").is_https() && !with("http://z4j.example.org").is_https());
+        assert_eq!(
+            with("HTTPS://Z4j.Example.org/").origin().as_deref(),
+            Some("https://z4j.example.org")
+        );
+        assert_eq!(
+            with("https://z4j.example.org:443").origin().as_deref(),
+            Some("https://z4j.example.org")
+        );
+        assert_eq!(
+            with("http://10.0.0.1:7700/x").origin().as_deref(),
+            Some("http://10.0.0.1:7700")
+        );
+        assert!(
+            with("https://z4j.example.org").is_https()
+                && !with("http://z4j.example.org").is_https()
+        );
     }
 
     #[test]
     fn public_url_that_names_no_origin_is_a_problem() {
-        for url in ["z4j.example.org", "ftp://z4j.example.org", "https://", "https:// x"] {
+        for url in [
+            "z4j.example.org",
+            "ftp://z4j.example.org",
+            "https://",
+            "https:// x",
+        ] {
             assert_eq!(with(url).problems().len(), 1, "{url}");
         }
     }

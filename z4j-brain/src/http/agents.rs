@@ -16,9 +16,14 @@ use crate::ops::agents::{self, Minted};
 #[utoipa::path(get, path = "/api/v1/projects/{slug}/agents", tag = "agents",
     params(("slug" = String, Path)),
     responses((status = 200, description = "Agents by name", body = List<Agent>)))]
-pub(crate) async fn list(State(app): State<App>, scope: Scope) -> Result<Json<List<Agent>>, ApiError> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    scope: Scope,
+) -> Result<Json<List<Agent>>, ApiError> {
     let rows = app.shared.store.agents(scope.project.id).await?;
-    Ok(Json(List::whole(rows.into_iter().map(Agent::from).collect())))
+    Ok(Json(List::whole(
+        rows.into_iter().map(Agent::from).collect(),
+    )))
 }
 
 /// Mint an agent. Its secrets are in this answer and nowhere else.
@@ -30,7 +35,13 @@ pub(crate) async fn mint(
     scope: Scope,
     Write(body): Write<NewAgent>,
 ) -> Result<(StatusCode, Json<MintedAgent>), ApiError> {
-    let minted = agents::mint(&app.shared, &scope.requester(), scope.project.id, &body.name).await?;
+    let minted = agents::mint(
+        &app.shared,
+        &scope.requester(),
+        scope.project.id,
+        &body.name,
+    )
+    .await?;
     Ok((StatusCode::CREATED, Json(shown(minted))))
 }
 

@@ -62,7 +62,10 @@ pub(crate) async fn logout(
 /// Who is signed in, and what they may do where.
 #[utoipa::path(get, path = "/api/v1/auth/me", tag = "people",
     responses((status = 200, description = "The caller", body = Me)))]
-pub(crate) async fn me(State(app): State<App>, Caller(principal): Caller) -> Result<Json<Me>, ApiError> {
+pub(crate) async fn me(
+    State(app): State<App>,
+    Caller(principal): Caller,
+) -> Result<Json<Me>, ApiError> {
     let projects = projects::of(&app.shared, &principal).await?;
     let memberships = projects.iter().filter_map(|project| {
         let role = principal.role_in(&project.slug)?;
@@ -106,9 +109,14 @@ pub(super) fn signed_in(
 
 /// The browser's own description.
 pub(super) fn user_agent(headers: &HeaderMap) -> Option<&str> {
-    headers.get(USER_AGENT).and_then(|value| value.to_str().ok())
+    headers
+        .get(USER_AGENT)
+        .and_then(|value| value.to_str().ok())
 }
 
 fn actions_of(role: Role) -> Vec<&'static str> {
-    permissions_of(role).into_iter().map(Permission::as_str).collect()
+    permissions_of(role)
+        .into_iter()
+        .map(Permission::as_str)
+        .collect()
 }

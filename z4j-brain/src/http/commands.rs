@@ -88,11 +88,20 @@ pub(crate) async fn list(
 ) -> Result<Json<List<Command>>, ApiError> {
     let page = page_of(&app, &scope, LIST, query.cursor.as_deref(), query.limit)?;
     let filter = CommandFilter {
-        state: query.status.as_deref().filter(|text| !text.is_empty()).map(state_of).transpose()?,
+        state: query
+            .status
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(state_of)
+            .transpose()?,
         action: query.action.filter(|text| !text.is_empty()),
         target_id: query.target_id.filter(|text| !text.is_empty()),
     };
-    let page = app.shared.store.commands(scope.project.id, &filter, page).await?;
+    let page = app
+        .shared
+        .store
+        .commands(scope.project.id, &filter, page)
+        .await?;
     Ok(Json(list_of(&app, &scope, LIST, page, Command::from)))
 }
 
@@ -105,11 +114,18 @@ pub(crate) async fn get(
     scope: Scope,
     PathId(id): PathId,
 ) -> Result<Json<Command>, ApiError> {
-    let row = app.shared.store.command(scope.project.id, id_of(&id)?).await?;
+    let row = app
+        .shared
+        .store
+        .command(scope.project.id, id_of(&id)?)
+        .await?;
     Ok(Json(row.ok_or_else(ApiError::not_found)?.into()))
 }
 
 fn state_of(status: &str) -> Result<CommandState, ApiError> {
     let unknown = || ApiError::invalid_query(format!("There is no command status {status:?}."));
-    CommandState::ALL.into_iter().find(|state| state.as_str() == status).ok_or_else(unknown)
+    CommandState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == status)
+        .ok_or_else(unknown)
 }

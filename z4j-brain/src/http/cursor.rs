@@ -41,7 +41,12 @@ impl CursorKey {
     ///
     /// # Errors
     /// 400 for what this brain did not hand out for this list.
-    pub(crate) fn open(&self, list: &str, project: ProjectId, sealed: &str) -> Result<Cursor, ApiError> {
+    pub(crate) fn open(
+        &self,
+        list: &str,
+        project: ProjectId,
+        sealed: &str,
+    ) -> Result<Cursor, ApiError> {
         let refused = || ApiError::invalid_query("The cursor does not belong to this list.");
         if sealed.len() > CURSOR_BYTES_MAX {
             return Err(refused());
@@ -58,7 +63,8 @@ impl CursorKey {
     }
 
     fn mac(&self, list: &str, project: ProjectId, text: &[u8]) -> [u8; 32] {
-        self.0.mac(&[list.as_bytes(), &[0], project.as_bytes(), text])
+        self.0
+            .mac(&[list.as_bytes(), &[0], project.as_bytes(), text])
     }
 }
 

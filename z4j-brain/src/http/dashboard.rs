@@ -80,7 +80,10 @@ fn page(html: String, nonce: &str, script_hashes: &[String]) -> Response {
     let policy = headers::page_policy(nonce, script_hashes);
     let mut response = Response::new(Body::from(html));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
@@ -89,8 +92,13 @@ fn page(html: String, nonce: &str, script_hashes: &[String]) -> Response {
 }
 
 fn send(file: DashboardAsset, asked: &HeaderMap) -> Response {
-    let kept = asked.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).unwrap_or_default();
-    let is_kept = kept.split(',').any(|tag| tag.trim().trim_start_matches("W/") == file.etag);
+    let kept = asked
+        .get(IF_NONE_MATCH)
+        .and_then(|tags| tags.to_str().ok())
+        .unwrap_or_default();
+    let is_kept = kept
+        .split(',')
+        .any(|tag| tag.trim().trim_start_matches("W/") == file.etag);
     let accepts = |coding: &str| accepts(asked, coding);
     let (bytes, coding) = match (file.brotli, file.gzip) {
         (Some(bytes), _) if accepts("br") => (bytes, Some("br")),
@@ -106,7 +114,11 @@ fn send(file: DashboardAsset, asked: &HeaderMap) -> Response {
     if is_kept {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
-    let cache = if file.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let cache = if file.immutable {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
     headers.insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
@@ -144,7 +156,10 @@ mod tests {
     #[test]
     fn coding_is_chosen_from_what_the_browser_accepts() {
         let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, br;q=0, deflate;q=0.5"));
+        headers.insert(
+            ACCEPT_ENCODING,
+            HeaderValue::from_static("gzip, br;q=0, deflate;q=0.5"),
+        );
         assert!(accepts(&headers, "gzip") && accepts(&headers, "deflate"));
         assert!(!accepts(&headers, "br") && !accepts(&headers, "zstd"));
     }

@@ -24,11 +24,18 @@ pub(super) fn base() -> OpenApi {
 /// The document with what every operation has in common.
 pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     let components = document.components.get_or_insert_default();
-    components.schemas.insert("Error".to_owned(), ErrorBody::schema());
-    components.schemas.insert("Counters".to_owned(), Counters::schema());
+    components
+        .schemas
+        .insert("Error".to_owned(), ErrorBody::schema());
+    components
+        .schemas
+        .insert("Counters".to_owned(), Counters::schema());
     let cookie = ApiKey::Cookie(ApiKeyValue::new("z4j_session"));
     components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
-    document.security = Some(vec![SecurityRequirement::new("session", Vec::<String>::new())]);
+    document.security = Some(vec![SecurityRequirement::new(
+        "session",
+        Vec::<String>::new(),
+    )]);
     for item in document.paths.paths.values_mut() {
         operations(item).for_each(add_error);
     }
@@ -36,9 +43,15 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete]
-        .into_iter()
-        .flatten()
+    [
+        &mut item.get,
+        &mut item.post,
+        &mut item.patch,
+        &mut item.put,
+        &mut item.delete,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 fn add_error(operation: &mut Operation) {
@@ -47,5 +60,8 @@ fn add_error(operation: &mut Operation) {
         .description("It was not done.")
         .content("application/json", content)
         .build();
-    operation.responses.responses.insert("default".to_owned(), response.into());
+    operation
+        .responses
+        .responses
+        .insert("default".to_owned(), response.into());
 }

@@ -51,7 +51,11 @@ struct Told {
 
 impl ApiError {
     /// An answer with a stable word and a sentence.
-    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             status,
             code,
@@ -92,8 +96,12 @@ impl ApiError {
 
     /// The role does not hold the permission.
     pub(crate) fn forbidden(permission: &'static str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "Your role in this project does not allow this.")
-            .with_details(json!({ "permission": permission }))
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "Your role in this project does not allow this.",
+        )
+        .with_details(json!({ "permission": permission }))
     }
 
     /// Something in the query cannot be used.
@@ -102,7 +110,10 @@ impl ApiError {
     }
 
     /// A member of the body cannot be used.
-    pub(crate) fn invalid_member(member: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn invalid_member(
+        member: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", message)
             .with_details(json!({ "members": [member] }))
     }
@@ -126,7 +137,9 @@ impl IntoResponse for ApiError {
         }
         let mut response = self.status.into_response();
         if let Some(wait) = self.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
         }
         response.extensions_mut().insert(Told {
             code: self.code,
@@ -146,7 +159,12 @@ fn log(status: StatusCode, code: &str, error: &(dyn Error + Send + Sync + 'stati
         chain.push_str(&source.to_string());
         next = source.source();
     }
-    tracing::error!(status = status.as_u16(), code, error = chain, "a request failed");
+    tracing::error!(
+        status = status.as_u16(),
+        code,
+        error = chain,
+        "a request failed"
+    );
 }
 
 /// Writes the body of an error, whoever made it: one of ours, the router, a limit, a caught panic.
@@ -157,7 +175,10 @@ pub(crate) fn render(response: Response, request_id: &str) -> Response {
         return response;
     }
     let (mut parts, _) = response.into_parts();
-    let told = parts.extensions.remove::<Told>().unwrap_or_else(|| usual(status));
+    let told = parts
+        .extensions
+        .remove::<Told>()
+        .unwrap_or_else(|| usual(status));
     let body = ErrorBody {
         error: told.code,
         message: &told.message,
@@ -169,7 +190,9 @@ pub(crate) fn render(response: Response, request_id: &str) -> Response {
     if status != StatusCode::METHOD_NOT_ALLOWED {
         parts.headers.remove(ALLOW);
     }
-    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    parts
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Response::from_parts(parts, axum::body::Body::from(text))
 }
 
@@ -177,12 +200,23 @@ pub(crate) fn render(response: Response, request_id: &str) -> Response {
 fn usual(status: StatusCode) -> Told {
     let (code, message) = match status {
         StatusCode::NOT_FOUND => ("not_found", "There is nothing here."),
-        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "This path does not take this method."),
-        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "The body is larger than this route takes."),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "The body must be application/json."),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("method_not_allowed", "This path does not take this method.")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "body_too_large",
+            "The body is larger than this route takes.",
+        ),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+            "unsupported_media_type",
+            "The body must be application/json.",
+        ),
         StatusCode::BAD_REQUEST => ("bad_request", "The request cannot be read."),
         _ if status.is_client_error() => ("refused", "The request was refused."),
-        _ => ("internal", "Something went wrong in the brain. Its log says more under this request id."),
+        _ => (
+            "internal",
+            "Something went wrong in the brain. Its log says more under this request id.",
+        ),
     };
     Told {
         code,
@@ -194,12 +228,19 @@ fn usual(status: StatusCode) -> Told {
 impl From<StoreError> for ApiError {
     fn from(fault: StoreError) -> Self {
         match fault.kind() {
-            StoreErrorKind::InvalidQuery => Self::invalid_query("The cursor does not belong to this list."),
+            StoreErrorKind::InvalidQuery => {
+                Self::invalid_query("The cursor does not belong to this list.")
+            }
             StoreErrorKind::Unavailable | StoreErrorKind::Full | StoreErrorKind::ReadOnly => {
-                let message = "The database does not answer now. Whether a write was done is not known.";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", message)
-                    .with_retry_after(Duration::from_secs(5))
-                    .with_source(fault)
+                let message =
+                    "The database does not answer now. Whether a write was done is not known.";
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "store_unavailable",
+                    message,
+                )
+                .with_retry_after(Duration::from_secs(5))
+                .with_source(fault)
             }
             _ => Self::internal(fault),
         }
@@ -219,25 +260,51 @@ impl From<OpError> for ApiError {
     fn from(error: OpError) -> Self {
         match error {
             OpError::NotFound(_) => Self::not_found(),
-            OpError::Taken("name") => Self::new(StatusCode::CONFLICT, "name_taken", "Another one has this name."),
-            OpError::Taken("slug") => Self::new(StatusCode::CONFLICT, "slug_taken", "Another project has this slug."),
-            OpError::Taken(_) => Self::new(StatusCode::CONFLICT, "taken", "Somebody has this address."),
-            OpError::Invalid { field, sentence } => Self::invalid_member(field, sentence),
-            OpError::WeakPassword(reason) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "weak_password", sentence(reason))
-                    .with_details(json!({ "reason": reason }))
+            OpError::Taken("name") => Self::new(
+                StatusCode::CONFLICT,
+                "name_taken",
+                "Another one has this name.",
+            ),
+            OpError::Taken("slug") => Self::new(
+                StatusCode::CONFLICT,
+                "slug_taken",
+                "Another project has this slug.",
+            ),
+            OpError::Taken(_) => {
+                Self::new(StatusCode::CONFLICT, "taken", "Somebody has this address.")
             }
+            OpError::Invalid { field, sentence } => Self::invalid_member(field, sentence),
+            OpError::WeakPassword(reason) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "weak_password",
+                sentence(reason),
+            )
+            .with_details(json!({ "reason": reason })),
             OpError::SetupTokenInvalid => {
                 let message = "This setup link is wrong, used or out of date. The brain prints a new one when it starts.";
                 Self::new(StatusCode::FORBIDDEN, "setup_token_invalid", message)
             }
-            OpError::SetupDone => Self::new(StatusCode::CONFLICT, "setup_done", "The first admin was made already. Sign in."),
-            OpError::BadCredentials => Self::new(StatusCode::UNAUTHORIZED, "bad_credentials", "The address or the password is wrong."),
-            OpError::TooMany { retry_after } => {
-                Self::too_many("too_many_attempts", "Too many tries. Wait a little.", retry_after)
-            }
-            OpError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many people sign in at this moment.")
-                .with_retry_after(Duration::from_secs(2)),
+            OpError::SetupDone => Self::new(
+                StatusCode::CONFLICT,
+                "setup_done",
+                "The first admin was made already. Sign in.",
+            ),
+            OpError::BadCredentials => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "bad_credentials",
+                "The address or the password is wrong.",
+            ),
+            OpError::TooMany { retry_after } => Self::too_many(
+                "too_many_attempts",
+                "Too many tries. Wait a little.",
+                retry_after,
+            ),
+            OpError::Busy => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "Too many people sign in at this moment.",
+            )
+            .with_retry_after(Duration::from_secs(2)),
             OpError::Hash(fault) => Self::internal(fault),
             OpError::Store(fault) => fault.into(),
         }
@@ -250,12 +317,18 @@ impl From<IssueError> for ApiError {
         match error {
             IssueError::NoAgent(_) => Self::new(StatusCode::CONFLICT, "no_agent", message),
             IssueError::TaskNotFound => Self::new(StatusCode::NOT_FOUND, "task_not_found", message),
-            IssueError::TaskFinished(state) => Self::new(StatusCode::CONFLICT, "task_finished", message)
-                .with_details(json!({ "state": state.as_str() })),
-            IssueError::KeyReused => Self::new(StatusCode::CONFLICT, "idempotency_key_reused", message),
-            IssueError::SecretInArguments => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "secret_in_arguments", message)
+            IssueError::TaskFinished(state) => {
+                Self::new(StatusCode::CONFLICT, "task_finished", message)
+                    .with_details(json!({ "state": state.as_str() }))
             }
+            IssueError::KeyReused => {
+                Self::new(StatusCode::CONFLICT, "idempotency_key_reused", message)
+            }
+            IssueError::SecretInArguments => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "secret_in_arguments",
+                message,
+            ),
             IssueError::Store(fault) => fault.into(),
         }
     }

@@ -11,8 +11,8 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use utoipa::openapi::{RefOr, Schema};
 use utoipa::PartialSchema;
+use utoipa::openapi::{RefOr, Schema};
 use z4j_core::id::TaskKey;
 use z4j_core::store::{Page, PageRequest};
 
@@ -82,7 +82,13 @@ where
         axum_extra::extract::Query::<T>::from_request_parts(parts, state)
             .await
             .map(|query| Self(query.0))
-            .map_err(|fault| ApiError::invalid_query(fault.body_text()))
+            .map_err(|fault| {
+                let text = fault.body_text();
+                let text = text
+                    .strip_prefix("Failed to deserialize query string: ")
+                    .unwrap_or(&text);
+                ApiError::invalid_query(format!("The query cannot be used: {text}."))
+            })
     }
 }
 
@@ -121,49 +127,101 @@ impl<S: Send + Sync> FromRequestParts<S> for PathTask {
 }
 
 /// What is no text names nothing that is there.
-async fn path_member<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, ApiError> {
+async fn path_member<S: Send + Sync>(
+    parts: &mut Parts,
+    state: &S,
+    name: &str,
+) -> Result<String, ApiError> {
     let params = RawPathParams::from_request_parts(parts, state).await;
     let params = params.map_err(|_| ApiError::not_found())?;
     let found = params.iter().find(|(found, _)| *found == name);
-    found.map(|(_, value)| value.to_owned()).ok_or_else(ApiError::not_found)
+    found
+        .map(|(_, value)| value.to_owned())
+        .ok_or_else(ApiError::not_found)
 }
 
-async fn read_body<T: DeserializeOwned + PartialSchema>(request: Request, max: usize) -> Result<T, ApiError> {
+async fn read_body<T: DeserializeOwned + PartialSchema>(
+    request: Request,
+    max: usize,
+) -> Result<T, ApiError> {
     check_media_type(request.headers())?;
     let bytes = tokio::time::timeout(BODY_WAIT, collect(request.into_body(), max))
         .await
-        .map_err(|_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body did not arrive in time."))??;
+        .map_err(|_| {
+            ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "body_too_slow",
+                "The body did not arrive in time.",
+            )
+        })??;
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        // A sequence would be taken for a body whose members come in order.
+        return Err(not_json(&bytes).unwrap_or_else(|| invalid_body("it must be an object")));
+    }
     serde_json::from_slice(&bytes).map_err(|fault| explain::<T>(&bytes, &fault))
 }
 
+/// Where a text stops being JSON; `None` when it is JSON.
+fn not_json(bytes: &[u8]) -> Option<ApiError> {
+    let fault = serde_json::from_slice::<serde::de::IgnoredAny>(bytes).err()?;
+    let message = format!(
+        "The body is not JSON: line {}, column {}.",
+        fault.line(),
+        fault.column()
+    );
+    Some(ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "invalid_json",
+        message,
+    ))
+}
+
+fn invalid_body(why: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "invalid_body",
+        format!("The body does not fit: {why}."),
+    )
+}
+
 fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
     let is_json = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
     if is_json && !headers.contains_key(CONTENT_ENCODING) {
         return Ok(());
     }
     let message = "The body must be application/json without content encoding.";
-    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message))
+    Err(ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        message,
+    ))
 }
 
 async fn collect(body: Body, max: usize) -> Result<Bytes, ApiError> {
     let read = Limited::new(body, max).collect().await;
-    read.map(http_body_util::Collected::to_bytes).map_err(|fault| {
-        if fault.downcast_ref::<LengthLimitError>().is_some() {
-            let message = "The body is larger than this route takes.";
-            return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
-                .with_details(json!({ "bytes_max": max }));
-        }
-        ApiError::new(StatusCode::BAD_REQUEST, "bad_request", "The body broke off.")
-    })
+    read.map(http_body_util::Collected::to_bytes)
+        .map_err(|fault| {
+            if fault.downcast_ref::<LengthLimitError>().is_some() {
+                let message = "The body is larger than this route takes.";
+                return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+                    .with_details(json!({ "bytes_max": max }));
+            }
+            ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "bad_request",
+                "The body broke off.",
+            )
+        })
 }
 
 /// Says what is wrong with a body: not JSON, members nobody knows, or values that do not fit.
 fn explain<T: PartialSchema>(bytes: &[u8], fault: &serde_json::Error) -> ApiError {
-    if !fault.is_data() {
-        let message = format!("The body is not JSON: line {}, column {}.", fault.line(), fault.column());
-        return ApiError::new(StatusCode::BAD_REQUEST, "invalid_json", message);
+    if let Some(error) = not_json(bytes) {
+        return error;
     }
     let known = members_of::<T>();
     let given: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
@@ -178,7 +236,7 @@ fn explain<T: PartialSchema>(bytes: &[u8], fault: &serde_json::Error) -> ApiErro
         return ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_field", message)
             .with_details(json!({ "members": unknown, "known": known }));
     }
-    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", format!("The body does not fit: {fault}."))
+    invalid_body(&fault.to_string())
 }
 
 /// The members that a body may have, from the same description as the document.

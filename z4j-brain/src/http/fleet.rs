@@ -14,9 +14,14 @@ use super::state::App;
 #[utoipa::path(get, path = "/api/v1/projects/{slug}/workers", tag = "fleet",
     params(("slug" = String, Path)),
     responses((status = 200, description = "Workers by name", body = List<Worker>)))]
-pub(crate) async fn workers(State(app): State<App>, scope: Scope) -> Result<Json<List<Worker>>, ApiError> {
+pub(crate) async fn workers(
+    State(app): State<App>,
+    scope: Scope,
+) -> Result<Json<List<Worker>>, ApiError> {
     let rows = app.shared.store.workers(scope.project.id).await?;
-    Ok(Json(List::whole(rows.into_iter().map(Worker::listed).collect())))
+    Ok(Json(List::whole(
+        rows.into_iter().map(Worker::listed).collect(),
+    )))
 }
 
 /// One worker with what it said of itself.
@@ -30,7 +35,9 @@ pub(crate) async fn worker(
 ) -> Result<Json<Worker>, ApiError> {
     let (engine, name) = id.split_once(':').ok_or_else(ApiError::not_found)?;
     let rows = app.shared.store.workers(scope.project.id).await?;
-    let row = rows.into_iter().find(|row| row.engine == engine && row.name == name);
+    let row = rows
+        .into_iter()
+        .find(|row| row.engine == engine && row.name == name);
     Ok(Json(Worker::detailed(row.ok_or_else(ApiError::not_found)?)))
 }
 
@@ -38,7 +45,12 @@ pub(crate) async fn worker(
 #[utoipa::path(get, path = "/api/v1/projects/{slug}/queues", tag = "fleet",
     params(("slug" = String, Path)),
     responses((status = 200, description = "Queues by name", body = List<Queue>)))]
-pub(crate) async fn queues(State(app): State<App>, scope: Scope) -> Result<Json<List<Queue>>, ApiError> {
+pub(crate) async fn queues(
+    State(app): State<App>,
+    scope: Scope,
+) -> Result<Json<List<Queue>>, ApiError> {
     let rows = app.shared.store.queues(scope.project.id).await?;
-    Ok(Json(List::whole(rows.into_iter().map(Queue::from).collect())))
+    Ok(Json(List::whole(
+        rows.into_iter().map(Queue::from).collect(),
+    )))
 }

@@ -54,12 +54,23 @@ fn check_size(uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     let query_bytes = uri.query().map_or(0, |query| query.len() + 1);
     if uri.path().len() + query_bytes > URI_BYTES_MAX {
         let message = "The address is longer than 8 KiB.";
-        return Err(ApiError::new(StatusCode::URI_TOO_LONG, "uri_too_long", message));
+        return Err(ApiError::new(
+            StatusCode::URI_TOO_LONG,
+            "uri_too_long",
+            message,
+        ));
     }
-    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
     if bytes > HEADER_BYTES_MAX || headers.len() > HEADERS_MAX {
         let message = "There are more than 100 headers, or more than 32 KiB of them.";
-        return Err(ApiError::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", message));
+        return Err(ApiError::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers_too_large",
+            message,
+        ));
     }
     Ok(())
 }

@@ -51,7 +51,11 @@ impl Routes {
     }
 
     /// Adds a handler behind a gate.
-    pub(crate) fn add(mut self, gate: Gate, (schemas, paths, methods): UtoipaMethodRouter<App>) -> Self {
+    pub(crate) fn add(
+        mut self,
+        gate: Gate,
+        (schemas, paths, methods): UtoipaMethodRouter<App>,
+    ) -> Self {
         for (path, item) in &paths.paths {
             let operations = [
                 (http::Method::GET, &item.get),
@@ -60,7 +64,10 @@ impl Routes {
                 (http::Method::PUT, &item.put),
                 (http::Method::DELETE, &item.delete),
             ];
-            for (method, _) in operations.into_iter().filter(|(_, operation)| operation.is_some()) {
+            for (method, _) in operations
+                .into_iter()
+                .filter(|(_, operation)| operation.is_some())
+            {
                 self.table.push(RouteEntry {
                     method,
                     path: path.clone(),
@@ -68,7 +75,9 @@ impl Routes {
                 });
             }
         }
-        let guarded = methods.route_layer(from_fn(move |params, request, next| guard(gate, params, request, next)));
+        let guarded = methods.route_layer(from_fn(move |params, request, next| {
+            guard(gate, params, request, next)
+        }));
         self.router = self.router.routes((schemas, paths, guarded));
         self
     }
@@ -129,7 +138,9 @@ async fn pass(gate: Gate, params: &RawPathParams, parts: &mut Parts) -> Result<(
         Gate::PasswordSignIn => return Err(ApiError::not_found()),
         Gate::SignedIn | Gate::InstanceAdmin | Gate::Project(_) => {}
     }
-    let principal = principal_of(&app, parts).await?.ok_or_else(ApiError::signed_out)?;
+    let principal = principal_of(&app, parts)
+        .await?
+        .ok_or_else(ApiError::signed_out)?;
     if let Some(peer) = parts.extensions.get::<Peer>() {
         peer.trust();
     }
@@ -137,7 +148,10 @@ async fn pass(gate: Gate, params: &RawPathParams, parts: &mut Parts) -> Result<(
         return Err(ApiError::forbidden("instance.admin"));
     }
     if let Gate::Project(permission) = gate {
-        let slug = params.iter().find(|(name, _)| *name == "slug").map_or("", |(_, slug)| slug);
+        let slug = params
+            .iter()
+            .find(|(name, _)| *name == "slug")
+            .map_or("", |(_, slug)| slug);
         let (project, role) = project_of(&app, &principal, slug).await?;
         if !allows(role, permission) {
             return Err(ApiError::forbidden(permission.as_str()));
@@ -187,7 +201,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::signed_out)
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(ApiError::signed_out)
     }
 }
 
@@ -195,6 +213,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Scope {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::not_found)
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(ApiError::not_found)
     }
 }

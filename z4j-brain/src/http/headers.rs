@@ -9,8 +9,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 /// For answers that are no page: nothing may be loaded, run or framed.
-const NO_PAGE: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+const NO_PAGE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 
 /// Whether a path belongs to the API, where every answer is JSON.
 pub(crate) fn is_api(path: &str) -> bool {
@@ -32,7 +33,9 @@ pub(crate) fn protect(headers: &mut HeaderMap, is_api: bool, is_https: bool) {
     if is_api {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     } else {
-        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        headers
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
     }
 }
 

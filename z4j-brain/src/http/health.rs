@@ -12,7 +12,8 @@ use z4j_core::keys::same_secret;
 use super::state::App;
 
 /// The text format that scrapers ask for.
-const METRICS_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+const METRICS_TYPE: HeaderValue =
+    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// The process answers.
 pub(crate) async fn health() -> Response {
@@ -40,17 +41,33 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
 pub(crate) async fn metrics(State(app): State<App>, request: Request) -> Response {
     let expected = app.shared.config.server.metrics_token.as_ref();
     let Some(expected) = expected else {
-        return plain(StatusCode::NOT_FOUND, "Metrics are closed: no token is set.\n");
+        return plain(
+            StatusCode::NOT_FOUND,
+            "Metrics are closed: no token is set.\n",
+        );
     };
-    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let given = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let given = given
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .unwrap_or_default();
     if !same_secret(given.as_bytes(), expected.expose_secret().as_bytes()) {
-        let mut response = plain(StatusCode::UNAUTHORIZED, "The bearer token is missing or wrong.\n");
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        let mut response = plain(
+            StatusCode::UNAUTHORIZED,
+            "The bearer token is missing or wrong.\n",
+        );
+        response
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return response;
     }
     let links = &app.shared.links;
-    let text = app.shared.metrics.render(links.online_count(), links.link_count());
+    let text = app
+        .shared
+        .metrics
+        .render(links.online_count(), links.link_count());
     ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response()
 }
 

@@ -27,7 +27,9 @@ impl Hosts {
     /// The public URL's host, the allowed ones, and loopback.
     pub(crate) fn new(config: &ServerConfig) -> Self {
         let public_origin = config.origin();
-        let public = public_origin.as_deref().and_then(|origin| origin.split_once("://"));
+        let public = public_origin
+            .as_deref()
+            .and_then(|origin| origin.split_once("://"));
         let public = public.and_then(|(_, authority)| authority.parse::<Authority>().ok());
         let mut names: Vec<String> = config.allowed_hosts.iter().map(|name| bare(name)).collect();
         names.extend(public.map(|authority| bare(authority.host())));
@@ -48,8 +50,13 @@ impl Hosts {
         }
         let host = host_of(request);
         if !host.as_ref().is_some_and(|host| self.is_ours(host)) {
-            let message = "This brain is not known by this name. Set its public URL or its allowed hosts.";
-            return Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", message));
+            let message =
+                "This brain is not known by this name. Set its public URL or its allowed hosts.";
+            return Err(ApiError::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "wrong_host",
+                message,
+            ));
         }
         let reads = [Method::GET, Method::HEAD, Method::OPTIONS];
         if reads.contains(&request.method) || self.is_own_site(&request.headers, host.as_ref()) {
@@ -62,7 +69,9 @@ impl Hosts {
     fn is_ours(&self, host: &Authority) -> bool {
         let name = bare(host.host());
         match name.parse::<IpAddr>() {
-            Ok(address) => address.is_loopback() || self.takes_addresses || self.names.contains(&name),
+            Ok(address) => {
+                address.is_loopback() || self.takes_addresses || self.names.contains(&name)
+            }
             Err(_) => name == "localhost" || self.names.contains(&name),
         }
     }
@@ -100,7 +109,9 @@ fn bare(host: &str) -> String {
 }
 
 fn is_unspecified(host: &str) -> bool {
-    bare(host).parse::<IpAddr>().is_ok_and(|address| address.is_unspecified())
+    bare(host)
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_unspecified())
 }
 
 #[cfg(test)]
@@ -125,19 +136,39 @@ mod tests {
     #[test]
     fn host_allow_knows_loopback_the_public_host_and_what_was_allowed() {
         let plain = hosts(None, &[]);
-        let known = |hosts: &Hosts, host| hosts.check(&request("GET", "/", &[("host", host)])).is_ok();
-        for host in ["localhost:7700", "127.0.0.1:7700", "[::1]:7700", "LOCALHOST", "127.8.8.8"] {
+        let known =
+            |hosts: &Hosts, host| hosts.check(&request("GET", "/", &[("host", host)])).is_ok();
+        for host in [
+            "localhost:7700",
+            "127.0.0.1:7700",
+            "[::1]:7700",
+            "LOCALHOST",
+            "127.8.8.8",
+        ] {
             assert!(known(&plain, host), "{host}");
         }
-        for host in ["z4j.example.org", "192.0.2.1", "localhost.evil.example", "", "a b"] {
+        for host in [
+            "z4j.example.org",
+            "192.0.2.1",
+            "localhost.evil.example",
+            "",
+            "a b",
+        ] {
             assert!(!known(&plain, host), "{host}");
         }
-        assert!(known(&hosts(Some("https://z4j.example.org"), &[]), "z4j.example.org"));
+        assert!(known(
+            &hosts(Some("https://z4j.example.org"), &[]),
+            "z4j.example.org"
+        ));
         assert!(known(&hosts(None, &["z4j"]), "z4j:7700"));
         assert!(known(&hosts(None, &["0.0.0.0"]), "192.0.2.1:7700"));
         assert!(!known(&hosts(None, &["0.0.0.0"]), "evil.example"));
         assert!(plain.check(&request("GET", "/", &[])).is_err());
-        assert!(plain.check(&request("GET", "/health", &[("host", "10.1.2.3")])).is_ok());
+        assert!(
+            plain
+                .check(&request("GET", "/health", &[("host", "10.1.2.3")]))
+                .is_ok()
+        );
     }
 
     #[test]
@@ -146,14 +177,28 @@ mod tests {
         let passes = |headers: &[(&str, &str)]| {
             let mut all = vec![("host", "127.0.0.1:7700")];
             all.extend(headers);
-            hosts.check(&request("POST", "/api/v1/auth/logout", &all)).is_ok()
+            hosts
+                .check(&request("POST", "/api/v1/auth/logout", &all))
+                .is_ok()
         };
-        assert!(passes(&[("sec-fetch-site", "same-origin"), ("cookie", "a=b")]));
+        assert!(passes(&[
+            ("sec-fetch-site", "same-origin"),
+            ("cookie", "a=b")
+        ]));
         assert!(passes(&[("sec-fetch-site", "none"), ("cookie", "a=b")]));
-        assert!(!passes(&[("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:7700")]));
+        assert!(!passes(&[
+            ("sec-fetch-site", "same-site"),
+            ("origin", "http://127.0.0.1:7700")
+        ]));
         assert!(!passes(&[("sec-fetch-site", "cross-site")]));
-        assert!(passes(&[("origin", "http://127.0.0.1:7700"), ("cookie", "a=b")]));
-        assert!(!passes(&[("origin", "http://127.0.0.1:7701"), ("cookie", "a=b")]));
+        assert!(passes(&[
+            ("origin", "http://127.0.0.1:7700"),
+            ("cookie", "a=b")
+        ]));
+        assert!(!passes(&[
+            ("origin", "http://127.0.0.1:7701"),
+            ("cookie", "a=b")
+        ]));
         assert!(!passes(&[("origin", "null")]));
         assert!(!passes(&[("cookie", "a=b")]));
         assert!(passes(&[]));
@@ -163,8 +208,14 @@ mod tests {
     fn csrf_origin_behind_a_public_url_is_that_url() {
         let hosts = hosts(Some("https://z4j.example.org"), &[]);
         let passes = |origin| {
-            let headers = [("host", "z4j.example.org"), ("origin", origin), ("cookie", "a=b")];
-            hosts.check(&request("POST", "/api/v1/auth/logout", &headers)).is_ok()
+            let headers = [
+                ("host", "z4j.example.org"),
+                ("origin", origin),
+                ("cookie", "a=b"),
+            ];
+            hosts
+                .check(&request("POST", "/api/v1/auth/logout", &headers))
+                .is_ok()
         };
         assert!(passes("https://z4j.example.org"));
         assert!(!passes("http://z4j.example.org"));

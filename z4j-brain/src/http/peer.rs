@@ -27,7 +27,11 @@ impl Peer {
 
     /// The connection proved who it is.
     pub(crate) fn trust(&self) {
-        let slot = self.unproven.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let slot = self
+            .unproven
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         drop(slot);
     }
 }
@@ -35,6 +39,10 @@ impl Peer {
 /// Where a request came from, as far as the server says. Headers are not believed: no proxy is configured.
 pub(crate) fn address_of(extensions: &Extensions) -> Option<IpAddr> {
     let own = extensions.get::<Peer>().map(|peer| peer.address.ip());
-    let axum = || extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let axum = || {
+        extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0.ip())
+    };
     own.or_else(axum).map(|address| address.to_canonical())
 }

@@ -8,7 +8,9 @@ use z4j_core::policy::Permission;
 
 use super::error::ApiError;
 use super::gate::{Gate, Routes};
-use super::{agents, audit, auth, commands, document, fleet, projects, setup, stats, stream, tasks};
+use super::{
+    agents, audit, auth, commands, document, fleet, projects, setup, stats, stream, tasks,
+};
 
 /// Every route below `/api/v1` with its gate.
 pub(super) fn routes() -> Routes {

@@ -24,11 +24,11 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use z4j_core::limits::CONNECTIONS_MAX;
 
+use super::assemble;
 use super::frame::HEADERS_MAX;
 use super::peer::Peer;
 use super::slots::Slots;
 use super::state::Web;
-use super::assemble;
 use crate::Brain;
 
 /// Connections of one address that have not proved who they are. Loopback is exempt: behind a proxy on the same machine
@@ -83,8 +83,14 @@ pub async fn serve(listener: TcpListener, brain: Brain, stop: CancellationToken)
         Some(ended) => ended,
         None => working.await,
     };
-    if timeout(DRAIN_WAIT, server.connections.wait()).await.is_err() {
-        tracing::warn!(open = server.connections.len(), "connections were cut after ten seconds");
+    if timeout(DRAIN_WAIT, server.connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            open = server.connections.len(),
+            "connections were cut after ten seconds"
+        );
     }
     worked.map_err(io::Error::other)?.map_err(io::Error::other)
 }
@@ -114,7 +120,8 @@ impl Server {
         };
         let peer = Peer::new(address, unproven);
         let server = Arc::clone(self);
-        self.connections.spawn(async move { server.talk(stream, permit, peer).await });
+        self.connections
+            .spawn(async move { server.talk(stream, permit, peer).await });
     }
 
     async fn talk(&self, stream: TcpStream, permit: OwnedSemaphorePermit, peer: Peer) {
@@ -131,10 +138,13 @@ impl Server {
         if !spoke {
             return;
         }
-        let service = self.router.clone().map_request(move |mut request: Request<_>| {
-            request.extensions_mut().insert(peer.clone());
-            request
-        });
+        let service = self
+            .router
+            .clone()
+            .map_request(move |mut request: Request<_>| {
+                request.extensions_mut().insert(peer.clone());
+                request
+            });
         let mut builder = Builder::new(TokioExecutor::new()).http1_only();
         builder
             .http1()
@@ -147,7 +157,8 @@ impl Server {
             stream,
             _permit: permit,
         });
-        let connection = builder.serve_connection_with_upgrades(socket, TowerToHyperService::new(service));
+        let connection =
+            builder.serve_connection_with_upgrades(socket, TowerToHyperService::new(service));
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             biased;
@@ -170,13 +181,21 @@ struct Counted {
 }
 
 impl AsyncRead for Counted {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Counted {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

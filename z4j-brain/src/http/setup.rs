@@ -56,5 +56,11 @@ pub(crate) async fn complete(
         user_agent: user_agent(&headers),
     };
     let token = people::start_session(&app.shared, &user, &request).await?;
-    Ok(signed_in(&app, StatusCode::CREATED, User::from(&user), &token, false))
+    Ok(signed_in(
+        &app,
+        StatusCode::CREATED,
+        User::from(&user),
+        &token,
+        false,
+    ))
 }

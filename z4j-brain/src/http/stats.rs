@@ -61,7 +61,9 @@ pub(crate) async fn trends(
 fn window_of(minutes: Option<u32>) -> Result<u32, ApiError> {
     let minutes = minutes.unwrap_or(WINDOW_MINUTES_DEFAULT);
     if minutes == 0 || minutes > WINDOW_MINUTES_MAX {
-        return Err(ApiError::invalid_query("window_minutes must be from 1 to 10080."));
+        return Err(ApiError::invalid_query(
+            "window_minutes must be from 1 to 10080.",
+        ));
     }
     Ok(minutes)
 }
@@ -70,7 +72,10 @@ fn shown(numbers: Numbers, minutes: u32) -> Stats {
     let (online, offline, never_connected) = numbers.agents_by_state();
     let (workers_online, workers_offline) = numbers.workers_by_state();
     let lost_events = numbers.lost_events();
-    let ended = numbers.finished.success.saturating_add(numbers.finished.failure);
+    let ended = numbers
+        .finished
+        .success
+        .saturating_add(numbers.finished.failure);
     Stats {
         states: numbers.states,
         window_minutes: minutes,
@@ -93,7 +98,10 @@ fn shown(numbers: Numbers, minutes: u32) -> Stats {
 }
 
 /// Counts of tasks are far below what a double holds exactly.
-#[expect(clippy::cast_precision_loss, reason = "a rate of more than 2^53 tasks may be off by one")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a rate of more than 2^53 tasks may be off by one"
+)]
 fn float(count: u64) -> f64 {
     count as f64
 }

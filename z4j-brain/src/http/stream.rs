@@ -55,7 +55,9 @@ pub(crate) async fn stream(
     let mut response = Sse::new(events).keep_alive(beat).into_response();
     let kind = http::HeaderValue::from_static("text/event-stream; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, kind);
-    response.headers_mut().insert("x-accel-buffering", http::HeaderValue::from_static("no"));
+    response
+        .headers_mut()
+        .insert("x-accel-buffering", http::HeaderValue::from_static("no"));
     Ok(response)
 }
 
@@ -128,18 +130,28 @@ impl Follower {
             return None;
         }
         let principal = principal_of(&self.app, &self.parts).await.ok()??;
-        let (project, role) = project_of(&self.app, &principal, &self.scope.project.slug).await.ok()?;
+        let (project, role) = project_of(&self.app, &principal, &self.scope.project.slug)
+            .await
+            .ok()?;
         let may_read = project.id == self.scope.project.id && allows(role, Permission::StreamRead);
         may_read.then_some(())
     }
 }
 
 fn last_id(headers: &HeaderMap) -> Option<u64> {
-    headers.get("last-event-id")?.to_str().ok()?.trim().parse().ok()
+    headers
+        .get("last-event-id")?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 impl std::fmt::Debug for Follower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Follower").field("subscription", &Arc::as_ptr(&self.app)).finish_non_exhaustive()
+        f.debug_struct("Follower")
+            .field("subscription", &Arc::as_ptr(&self.app))
+            .finish_non_exhaustive()
     }
 }

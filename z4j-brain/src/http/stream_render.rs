@@ -44,7 +44,9 @@ pub(super) async fn render(app: &Web, scope: &Scope, message: LiveMessage) -> Ve
 }
 
 fn reset(reason: &'static str) -> Vec<Event> {
-    event("reset", &json!({ "reason": reason })).into_iter().collect()
+    event("reset", &json!({ "reason": reason }))
+        .into_iter()
+        .collect()
 }
 
 /// What changed, by kind.
@@ -64,13 +66,19 @@ impl Changed {
         for delta in deltas {
             match &**delta {
                 Delta::Task(task) => changed.tasks.push(Task::from((**task).clone())),
-                Delta::Command(command) => changed.commands.push(Command::from((**command).clone())),
+                Delta::Command(command) => {
+                    changed.commands.push(Command::from((**command).clone()))
+                }
                 Delta::Agent(id) => changed.agents.push(*id),
                 Delta::Worker { engine, name } => {
-                    changed.workers.insert((Arc::clone(engine), Arc::clone(name)));
+                    changed
+                        .workers
+                        .insert((Arc::clone(engine), Arc::clone(name)));
                 }
                 Delta::Queue { engine, name } => {
-                    changed.queues.insert((Arc::clone(engine), Arc::clone(name)));
+                    changed
+                        .queues
+                        .insert((Arc::clone(engine), Arc::clone(name)));
                 }
                 Delta::Counters => changed.counters = true,
             }
@@ -87,7 +95,12 @@ async fn rows(app: &Web, scope: &Scope, deltas: &[Arc<Delta>]) -> Result<Vec<Eve
     if !changed.tasks.is_empty() {
         events.extend(event("tasks", &json!({ "items": changed.tasks })));
     }
-    events.extend(changed.commands.iter().filter_map(|command| event("command", command)));
+    events.extend(
+        changed
+            .commands
+            .iter()
+            .filter_map(|command| event("command", command)),
+    );
     for id in changed.agents {
         if let Some(row) = store.agent(project, id).await? {
             events.extend(event("agent", &Agent::from(row)));

@@ -35,7 +35,11 @@ pub(crate) async fn list(
     let name = format!("tasks/{sort:?}");
     let page = page_of(&app, &scope, &name, query.cursor.as_deref(), query.limit)?;
     let filter = filter_of(query)?;
-    let page = app.shared.store.tasks(scope.project.id, &filter, sort, page).await?;
+    let page = app
+        .shared
+        .store
+        .tasks(scope.project.id, &filter, sort, page)
+        .await?;
     Ok(Json(list_of(&app, &scope, &name, page, Task::from)))
 }
 
@@ -43,8 +47,15 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/api/v1/projects/{slug}/tasks/facets", tag = "tasks",
     params(("slug" = String, Path)),
     responses((status = 200, description = "The most frequent values", body = TaskFacets)))]
-pub(crate) async fn facets(State(app): State<App>, scope: Scope) -> Result<Json<TaskFacets>, ApiError> {
-    let facets = app.shared.store.facets(scope.project.id, FACET_VALUES_MAX).await?;
+pub(crate) async fn facets(
+    State(app): State<App>,
+    scope: Scope,
+) -> Result<Json<TaskFacets>, ApiError> {
+    let facets = app
+        .shared
+        .store
+        .facets(scope.project.id, FACET_VALUES_MAX)
+        .await?;
     let states = app.shared.store.state_counts(scope.project.id).await?;
     Ok(Json(TaskFacets::new(facets, &states)))
 }
@@ -72,8 +83,14 @@ pub(crate) async fn events(
     PathTask(key): PathTask,
 ) -> Result<Json<List<TaskEvent>>, ApiError> {
     let page = PageRequest::first(EVENTS_MAX);
-    let page = app.shared.store.task_events(scope.project.id, &key, page).await?;
-    Ok(Json(List::whole(page.items.into_iter().map(TaskEvent::from).collect())))
+    let page = app
+        .shared
+        .store
+        .task_events(scope.project.id, &key, page)
+        .await?;
+    Ok(Json(List::whole(
+        page.items.into_iter().map(TaskEvent::from).collect(),
+    )))
 }
 
 /// The tasks that share a root with one task.
@@ -85,13 +102,27 @@ pub(crate) async fn tree(
     scope: Scope,
     PathTask(key): PathTask,
 ) -> Result<Json<Tree>, ApiError> {
-    let tree = app.shared.store.task_tree(scope.project.id, &key, TREE_NODES_MAX).await?;
+    let tree = app
+        .shared
+        .store
+        .task_tree(scope.project.id, &key, TREE_NODES_MAX)
+        .await?;
     Ok(Json(tree.ok_or_else(ApiError::not_found)?.into()))
 }
 
 fn filter_of(query: TaskQuery) -> Result<TaskFilter, ApiError> {
-    let texts = [&query.name, &query.queue, &query.worker, &query.engine, &query.search];
-    if texts.into_iter().flatten().any(|text| text.len() > FILTER_BYTES_MAX) {
+    let texts = [
+        &query.name,
+        &query.queue,
+        &query.worker,
+        &query.engine,
+        &query.search,
+    ];
+    if texts
+        .into_iter()
+        .flatten()
+        .any(|text| text.len() > FILTER_BYTES_MAX)
+    {
         return Err(ApiError::invalid_query("A filter is longer than 2 KiB."));
     }
     let states = query.state.iter().map(|state| {
@@ -122,6 +153,8 @@ fn sort_of(sort: Option<&str>) -> Result<TaskSort, ApiError> {
         "-received_at" => Ok(TaskSort::ReceivedDesc),
         "-finished_at" => Ok(TaskSort::FinishedDesc),
         "-runtime_ms" => Ok(TaskSort::RuntimeDesc),
-        other => Err(ApiError::invalid_query(format!("Tasks cannot be sorted by {other:?}."))),
+        other => Err(ApiError::invalid_query(format!(
+            "Tasks cannot be sorted by {other:?}."
+        ))),
     }
 }

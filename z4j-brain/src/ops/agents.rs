@@ -41,7 +41,12 @@ pub(crate) async fn mint(
     let name = checked_name(name)?;
     let token = shared.keyring.mint_token(&shared.env);
     let id = AgentId::from_u128(shared.env.next_id());
-    let audit = entry(shared, requester, ChainId::Project(project), "agent.token.minted");
+    let audit = entry(
+        shared,
+        requester,
+        ChainId::Project(project),
+        "agent.token.minted",
+    );
     let mint = MintAgent {
         id,
         project_id: project,
@@ -69,7 +74,12 @@ pub(crate) async fn rotate(
 ) -> Result<Minted, OpError> {
     let token = shared.keyring.mint_token(&shared.env);
     let now = shared.env.now();
-    let audit = entry(shared, requester, ChainId::Project(project), "agent.token.rotated");
+    let audit = entry(
+        shared,
+        requester,
+        ChainId::Project(project),
+        "agent.token.rotated",
+    );
     let replace = ReplaceToken {
         id,
         project_id: project,
@@ -79,7 +89,11 @@ pub(crate) async fn rotate(
         audit: about(audit, "agent", id),
     };
     let agent = shared.store.replace_token(replace).await?;
-    Ok(minted(shared, agent.ok_or(OpError::NotFound("agent"))?, token))
+    Ok(minted(
+        shared,
+        agent.ok_or(OpError::NotFound("agent"))?,
+        token,
+    ))
 }
 
 /// Ends an agent's rights for good and closes its links.
@@ -92,7 +106,12 @@ pub(crate) async fn revoke(
     project: ProjectId,
     id: AgentId,
 ) -> Result<AgentRow, OpError> {
-    let audit = entry(shared, requester, ChainId::Project(project), "agent.token.revoked");
+    let audit = entry(
+        shared,
+        requester,
+        ChainId::Project(project),
+        "agent.token.revoked",
+    );
     let revoke = RevokeAgent {
         id,
         project_id: project,

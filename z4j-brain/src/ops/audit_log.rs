@@ -25,7 +25,12 @@ pub struct ChainState {
 }
 
 /// An entry about something that `requester` did, for the store to seal.
-pub(crate) fn entry(shared: &Shared, requester: &Requester, chain: ChainId, action: &str) -> AuditWrite {
+pub(crate) fn entry(
+    shared: &Shared,
+    requester: &Requester,
+    chain: ChainId,
+    action: &str,
+) -> AuditWrite {
     AuditWrite {
         id: AuditId::from_u128(shared.env.next_id()),
         chain,
@@ -36,7 +41,11 @@ pub(crate) fn entry(shared: &Shared, requester: &Requester, chain: ChainId, acti
 }
 
 /// The same entry about this thing.
-pub(crate) fn about(mut write: AuditWrite, target_type: &str, target_id: impl ToString) -> AuditWrite {
+pub(crate) fn about(
+    mut write: AuditWrite,
+    target_type: &str,
+    target_id: impl ToString,
+) -> AuditWrite {
     write.draft = write.draft.with_target(target_type, target_id.to_string());
     write
 }
@@ -67,7 +76,10 @@ pub(crate) async fn verify(shared: &Shared, chain: ChainId) -> Result<ChainState
     };
     loop {
         let after_seq = state.head.map_or(0, |head| head.seq);
-        let rows = shared.store.audit_range(chain, after_seq, VERIFY_ROWS).await?;
+        let rows = shared
+            .store
+            .audit_range(chain, after_seq, VERIFY_ROWS)
+            .await?;
         let is_last = rows.len() < usize::try_from(VERIFY_ROWS).unwrap_or(usize::MAX);
         match audit::verify(&keys, chain, state.head, rows) {
             Ok(report) => {

@@ -68,7 +68,11 @@ impl Operator {
     ///
     /// # Errors
     /// Why it was not done.
-    pub async fn bootstrap_admin(&self, email: &str, password: &SecretString) -> Result<bool, OpError> {
+    pub async fn bootstrap_admin(
+        &self,
+        email: &str,
+        password: &SecretString,
+    ) -> Result<bool, OpError> {
         let person = self.person(email, password, None, true);
         match setup::bootstrap(&self.shared, &self.gate, &self.requester, person).await {
             Ok(_) => Ok(true),
@@ -101,8 +105,13 @@ impl Operator {
     ///
     /// # Errors
     /// Why it was not done.
-    pub async fn set_password(&self, email: &str, password: &SecretString) -> Result<UserId, OpError> {
-        let user = people::set_password(&self.shared, &self.gate, &self.requester, email, password).await?;
+    pub async fn set_password(
+        &self,
+        email: &str,
+        password: &SecretString,
+    ) -> Result<UserId, OpError> {
+        let user = people::set_password(&self.shared, &self.gate, &self.requester, email, password)
+            .await?;
         Ok(user.id)
     }
 
@@ -180,8 +189,11 @@ impl Operator {
     async fn agent(&self, slug: &str, agent: &str) -> Result<(ProjectId, AgentId), OpError> {
         let project = self.project(slug).await?.id;
         let rows = self.shared.store.agents(project).await?;
-        let is_named = |row: &&z4j_core::store::AgentRow| row.id.to_string() == agent || row.name == agent;
-        let alive = rows.iter().find(|row| row.revoked_at.is_none() && is_named(row));
+        let is_named =
+            |row: &&z4j_core::store::AgentRow| row.id.to_string() == agent || row.name == agent;
+        let alive = rows
+            .iter()
+            .find(|row| row.revoked_at.is_none() && is_named(row));
         let found = alive.or_else(|| rows.iter().find(is_named));
         found
             .map(|row| (project, row.id))

@@ -157,7 +157,12 @@ pub(crate) async fn sign_in(
                 origin: request.origin.clone(),
             };
             let write = entry(shared, &nobody, ChainId::Instance, "auth.login");
-            refused(shared, about(write, "user", shown(&email)), "bad_credentials").await;
+            refused(
+                shared,
+                about(write, "user", shown(&email)),
+                "bad_credentials",
+            )
+            .await;
             Err(OpError::BadCredentials)
         }
     }
@@ -175,12 +180,22 @@ pub(crate) async fn start_session(
     let config = &shared.config.sign_in;
     let now = shared.env.now();
     let token = SessionToken::mint(&shared.env);
-    let lasts = if request.remember { config.remember } else { config.absolute };
-    let idle = if request.remember { config.remember } else { config.idle };
+    let lasts = if request.remember {
+        config.remember
+    } else {
+        config.absolute
+    };
+    let idle = if request.remember {
+        config.remember
+    } else {
+        config.idle
+    };
     let id = UserSessionId::from_u128(shared.env.next_id());
     let requester = requester_of(user, request.origin.clone());
     let audit = entry(shared, &requester, ChainId::Instance, "auth.login");
-    let user_agent = request.user_agent.map(|text| text.chars().take(USER_AGENT_CHARS_MAX).collect());
+    let user_agent = request
+        .user_agent
+        .map(|text| text.chars().take(USER_AGENT_CHARS_MAX).collect());
     let session = NewSession {
         id,
         token_hash: token.hash(),
@@ -254,9 +269,9 @@ async fn upgrade_hash(shared: &Shared, gate: &HashGate, user: &UserRow, password
 fn check_email(email: &str) -> Result<(), OpError> {
     let plausible = email.len() <= EMAIL_BYTES_MAX
         && !email.chars().any(|c| c.is_whitespace() || c.is_control())
-        && email
-            .rsplit_once('@')
-            .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !local.contains('@'));
+        && email.rsplit_once('@').is_some_and(|(local, host)| {
+            !local.is_empty() && !host.is_empty() && !local.contains('@')
+        });
     plausible.then_some(()).ok_or(OpError::Invalid {
         field: "email",
         sentence: "It must be an e-mail address of at most 254 bytes.",
@@ -285,5 +300,9 @@ fn check_password(password: &SecretString, context: &[&str]) -> Result<(), OpErr
 
 /// What somebody typed as an address, as far as it may be kept: people type passwords there by mistake.
 fn shown(email: &str) -> String {
-    if check_email(email).is_ok() { email.to_owned() } else { "not an address".to_owned() }
+    if check_email(email).is_ok() {
+        email.to_owned()
+    } else {
+        "not an address".to_owned()
+    }
 }

@@ -32,7 +32,10 @@ pub(crate) async fn create(
     name: Option<&str>,
 ) -> Result<ProjectRow, OpError> {
     check_slug(slug)?;
-    let name = name.map(str::trim).filter(|name| !name.is_empty()).unwrap_or(slug);
+    let name = name
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .unwrap_or(slug);
     if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
         return Err(OpError::Invalid {
             field: "name",
@@ -56,7 +59,9 @@ pub(crate) async fn create(
 
 fn check_slug(slug: &str) -> Result<(), OpError> {
     let fits = (3..=50).contains(&slug.len())
-        && slug.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        && slug
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
     fits.then_some(()).ok_or(OpError::Invalid {
         field: "slug",
         sentence: "It must have 3 to 50 of a-z, 0-9 and -.",

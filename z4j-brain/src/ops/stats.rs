@@ -66,7 +66,10 @@ pub(crate) async fn states(
     shared: &Shared,
     project: ProjectId,
 ) -> Result<BTreeMap<&'static str, u64>, StoreError> {
-    let mut states: BTreeMap<_, _> = TaskState::ALL.iter().map(|state| (state.as_str(), 0)).collect();
+    let mut states: BTreeMap<_, _> = TaskState::ALL
+        .iter()
+        .map(|state| (state.as_str(), 0))
+        .collect();
     for count in shared.store.state_counts(project).await? {
         states.insert(count.state.as_str(), count.count);
     }
@@ -85,10 +88,17 @@ pub(crate) async fn numbers(
     let window = MINUTE * minutes;
     let until = shared.env.now().floor_minute().plus(MINUTE);
     let since = until.minus(window);
-    let counts = shared.store.minute_counts(project, since.minus(window), until).await?;
+    let counts = shared
+        .store
+        .minute_counts(project, since.minus(window), until)
+        .await?;
     let (mut finished, mut previous) = (Ended::default(), Ended::default());
     for count in &counts {
-        let side = if count.minute >= since { &mut finished } else { &mut previous };
+        let side = if count.minute >= since {
+            &mut finished
+        } else {
+            &mut previous
+        };
         side.add(count);
     }
     Ok(Numbers {
@@ -121,7 +131,10 @@ pub(crate) async fn trend(
 fn fill(counts: &[MinuteCount], first: Timestamp, now: Timestamp, step: Duration) -> Vec<Bucket> {
     let mut by_bucket: BTreeMap<Timestamp, Ended> = BTreeMap::new();
     for count in counts {
-        by_bucket.entry(floor(count.minute, step)).or_default().add(count);
+        by_bucket
+            .entry(floor(count.minute, step))
+            .or_default()
+            .add(count);
     }
     let mut buckets = Vec::new();
     let mut at = first;
@@ -146,7 +159,11 @@ impl Numbers {
     /// Agents that are not revoked, by whether they are connected: online, offline, never connected.
     pub(crate) fn agents_by_state(&self) -> (u64, u64, u64) {
         let mut counts = (0, 0, 0);
-        for agent in self.agents.iter().filter(|agent| agent.revoked_at.is_none()) {
+        for agent in self
+            .agents
+            .iter()
+            .filter(|agent| agent.revoked_at.is_none())
+        {
             if !agent.links.is_empty() {
                 counts.0 += 1;
             } else if agent.last_connected_at.is_some() {
@@ -163,21 +180,35 @@ impl Numbers {
         let is_online = |worker: &&WorkerRow| worker.state == WorkerState::Online;
         let online = self.workers.iter().filter(is_online).count();
         let offline = self.workers.len() - online;
-        (u64::try_from(online).unwrap_or(0), u64::try_from(offline).unwrap_or(0))
+        (
+            u64::try_from(online).unwrap_or(0),
+            u64::try_from(offline).unwrap_or(0),
+        )
     }
 
     /// Event records that agents declared lost.
     pub(crate) fn lost_events(&self) -> u64 {
-        self.agents.iter().filter_map(|agent| agent.telemetry_loss.as_deref()).map(lost_in).sum()
+        self.agents
+            .iter()
+            .filter_map(|agent| agent.telemetry_loss.as_deref())
+            .map(lost_in)
+            .sum()
     }
 }
 
 /// The event records in one agent's declared loss.
 fn lost_in(loss: &str) -> u64 {
     let counters: serde_json::Value = serde_json::from_str(loss).unwrap_or_default();
-    let records = counters.get("event_records").and_then(serde_json::Value::as_u64);
-    let adapters = counters.get("adapter_events").and_then(serde_json::Value::as_object);
-    let in_adapters = adapters.into_iter().flat_map(|map| map.values()).filter_map(serde_json::Value::as_u64);
+    let records = counters
+        .get("event_records")
+        .and_then(serde_json::Value::as_u64);
+    let adapters = counters
+        .get("adapter_events")
+        .and_then(serde_json::Value::as_object);
+    let in_adapters = adapters
+        .into_iter()
+        .flat_map(|map| map.values())
+        .filter_map(serde_json::Value::as_u64);
     records.unwrap_or(0).saturating_add(in_adapters.sum())
 }
 
@@ -197,8 +228,16 @@ mod tests {
             count: 3,
         };
         let step = MINUTE * 5;
-        let buckets = fill(&[count], at("2026-11-23T10:00:00Z"), at("2026-11-23T10:12:30Z"), step);
-        let seen: Vec<_> = buckets.iter().map(|b| (b.at.to_string(), b.ended.failure, b.is_complete)).collect();
+        let buckets = fill(
+            &[count],
+            at("2026-11-23T10:00:00Z"),
+            at("2026-11-23T10:12:30Z"),
+            step,
+        );
+        let seen: Vec<_> = buckets
+            .iter()
+            .map(|b| (b.at.to_string(), b.ended.failure, b.is_complete))
+            .collect();
         assert_eq!(
             seen,
             [
@@ -211,7 +250,10 @@ mod tests {
 
     #[test]
     fn declared_loss_counts_records_and_adapters() {
-        assert_eq!(lost_in(r#"{"event_records":3,"command_results":9,"adapter_events":{"celery":2}}"#), 5);
+        assert_eq!(
+            lost_in(r#"{"event_records":3,"command_results":9,"adapter_events":{"celery":2}}"#),
+            5
+        );
         assert_eq!(lost_in("nonsense"), 0);
     }
 }

@@ -127,7 +127,10 @@ impl From<RefusalRow> for Refusal {
             at: row.at,
             code: row.code,
             message: row.message,
-            skew_seconds: row.skew_ms.and_then(|ms| i32::try_from(ms).ok()).map(|ms| f64::from(ms) / 1e3),
+            skew_seconds: row
+                .skew_ms
+                .and_then(|ms| i32::try_from(ms).ok())
+                .map(|ms| f64::from(ms) / 1e3),
         }
     }
 }

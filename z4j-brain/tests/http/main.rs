@@ -1,0 +1,15 @@
+//! What browsers, scripts and machines meet: errors, sign-in, rights, lists, the live stream, the dashboard's files.
+
+mod accept;
+mod agents;
+mod dashboard;
+mod document;
+mod errors;
+mod health;
+mod lists;
+mod matrix;
+mod setup;
+mod sign_in;
+mod site;
+mod stream;
+mod throttle;
