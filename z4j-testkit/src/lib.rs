@@ -1,4 +1,28 @@
-//! Proves a third party's z4j part: conformance suites, fixtures, a scriptable agent.
+//! Proves a third party's z4j part: a conformance suite, a reference store, fixtures, a scriptable agent.
+//!
+//! # Prove a store
+//! Whoever writes a store keeps this as `tests/conformance.rs`. Each case of the suite becomes a test of its own, and its
+//! name is the sentence that the store breaks:
+//!
+//! ```
+//! use z4j_testkit::Fresh;
+//! use z4j_testkit::mem::MemStore; // stands for your store
+//!
+//! async fn fresh() -> Fresh<MemStore> {
+//!     let directory = "what must live as long as the store, such as its directory".to_owned();
+//!     Fresh::new(MemStore::new()).keeping(directory)
+//! }
+//! z4j_testkit::store_conformance!(fresh);
+//! # fn main() {}
+//! ```
+//!
+//! `fresh` is called once for each case and must give an empty store, with its schema in place.
+//!
+//! # The map
+//! - [`conformance`]: the suite; [`conformance::case`] lists what every store must do.
+//! - [`mem`]: the reference store. Read it to learn the contract; test against it, with faults on demand.
+//! - [`fake_agent`]: an agent that does what a script says, right or wrong.
+//! - `fixture` (feature `sim`): a real brain on a free port.
 
 pub mod conformance;
 pub mod fake_agent;

@@ -2,9 +2,17 @@
 
 use futures_util::future::join_all;
 use z4j_core::audit::{AuditEntry, AuditKey, ChainId, verify};
-use z4j_core::store::{MintOutcome, PageRequest, Store};
+use z4j_core::command::CommandInput;
+use z4j_core::id::UserId;
+use z4j_core::store::{
+    AdvanceOutcome, CreateProjectOutcome, CreateUserOutcome, IdempotencyKey, IssueCommand,
+    IssueOutcome, MintOutcome, PageRequest, PasswordHash, RevokeAgent, SetPassword, Store,
+};
 
-use super::scene::{Scene, all_pages, audit, audit_key, create_project, new_agent};
+use super::scene::{
+    Scene, advance, all_pages, at_s, audit, audit_key, create_project, fresh_id, new_agent,
+    new_project, new_user,
+};
 
 async fn chain_of(store: &dyn Store, chain: ChainId) -> Vec<AuditEntry> {
     store.audit_range(chain, 0, 1_000).await.expect("a chain")
@@ -147,4 +155,116 @@ pub(super) async fn chain_read_back_verifies(store: &dyn Store) {
             .await
             .is_empty()
     );
+}
+
+pub(super) async fn write_without_effect_leaves_no_entry(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let key = |digest| {
+        Some(IdempotencyKey {
+            key: "k".to_owned(),
+            digest: [digest; 32],
+        })
+    };
+    let issued = IssueCommand {
+        idempotency: key(1),
+        ..scene.command(at_s(1))
+    };
+    let id = issued.id;
+    let _ = store.issue_command(issued).await.expect("issuing");
+    let _ = store
+        .create_user(new_user("ann@example.org"))
+        .await
+        .expect("creating");
+    let chains = [ChainId::Instance, ChainId::Project(scene.project)];
+    let before = (
+        chain_of(store, chains[0]).await.len(),
+        chain_of(store, chains[1]).await.len(),
+    );
+
+    let reused = IssueCommand {
+        idempotency: key(2),
+        ..scene.command(at_s(2))
+    };
+    assert!(matches!(
+        store.issue_command(reused).await.expect("an answer"),
+        IssueOutcome::KeyReused
+    ));
+    let repeated = IssueCommand {
+        idempotency: key(1),
+        ..scene.command(at_s(2))
+    };
+    assert!(matches!(
+        store.issue_command(repeated).await.expect("an answer"),
+        IssueOutcome::Repeated(_)
+    ));
+    let mut too_early = advance(id, scene.agent, CommandInput::AckReceived, at_s(3));
+    too_early.audit = Some(audit(chains[1], "command.acknowledged"));
+    assert!(matches!(
+        store.advance_command(too_early).await.expect("an answer"),
+        AdvanceOutcome::Absorbed(_)
+    ));
+    let taken = store
+        .create_user(new_user("ann@example.org"))
+        .await
+        .expect("an answer");
+    assert!(matches!(taken, CreateUserOutcome::EmailTaken));
+    let taken = store
+        .create_project(new_project("shop"))
+        .await
+        .expect("an answer");
+    assert!(matches!(taken, CreateProjectOutcome::SlugTaken));
+    let nobody = SetPassword {
+        user_id: UserId::from_u128(fresh_id()),
+        password_hash: PasswordHash::new("$argon2id$y".to_owned()),
+        end_sessions: true,
+        at: at_s(3),
+        audit: Some(audit(chains[0], "user.password")),
+    };
+    assert!(!store.set_password(nobody).await.expect("an answer"));
+    let foreign = RevokeAgent {
+        id: scene.other_agent,
+        project_id: scene.project,
+        at: at_s(3),
+        audit: audit(chains[1], "agent.revoke"),
+    };
+    assert!(
+        store
+            .revoke_agent(foreign)
+            .await
+            .expect("an answer")
+            .is_none()
+    );
+
+    let after = (
+        chain_of(store, chains[0]).await.len(),
+        chain_of(store, chains[1]).await.len(),
+    );
+    assert_eq!(after, before, "no effect, no entry");
+}
+
+pub(super) async fn effect_that_is_sent_again_leaves_one_entry(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let chain = ChainId::Project(scene.project);
+    let before = chain_of(store, chain).await.len();
+    let agent = new_agent(scene.project, "api");
+    let command = scene.command(at_s(1));
+    let revoke = RevokeAgent {
+        id: scene.second_agent,
+        project_id: scene.project,
+        at: at_s(2),
+        audit: audit(chain, "agent.revoke"),
+    };
+    for _ in 0..3 {
+        let _ = store.mint_agent(agent.clone()).await.expect("minting");
+        let _ = store.issue_command(command.clone()).await.expect("issuing");
+        let _ = store.revoke_agent(revoke.clone()).await.expect("revoking");
+    }
+    let entries = chain_of(store, chain).await;
+    let actions: Vec<_> = entries
+        .iter()
+        .skip(before)
+        .map(|entry| entry.draft.action.as_str())
+        .collect();
+    assert_eq!(actions, ["agent.mint", "task.retry", "agent.revoke"]);
+    verify(&keys(), chain, None, entries).expect("an unbroken chain");
 }

@@ -41,10 +41,14 @@ cases! {$;
     events::event_sent_again_is_absorbed;
     /// The same id twice within a batch counts once.
     events::same_id_twice_in_a_batch_counts_once;
+    /// Events of one kind are told apart to the microsecond.
+    events::events_within_a_second_are_told_apart;
     /// A report of another agent with the same identity is absorbed.
     events::same_event_of_another_agent_is_absorbed;
     /// The same id in two projects is two events.
     events::same_id_in_two_projects_is_two_events;
+    /// The same task id of two engines is two tasks.
+    events::same_task_id_of_two_engines_is_two_tasks;
     /// Each task that a batch changed is named once, with the step that it made.
     events::receipt_names_each_changed_task_once;
     /// A late fact changes the task and makes no step.
@@ -113,6 +117,8 @@ cases! {$;
     // ---- lists ----
     /// Each sort, in pages of any size, shows each task once and in order, rows without the value last.
     lists::every_sort_pages_completely_in_order;
+    /// A walk over pages holds each task that did not change once, while others come.
+    lists::page_walk_holds_what_did_not_change_while_others_come;
     /// Ties are broken by engine and task id in the direction of the sort.
     lists::ties_follow_the_direction_of_the_sort;
     /// A filter by states takes any of them.
@@ -225,6 +231,8 @@ cases! {$;
     fleet::heartbeat_times_never_move_back;
     /// Declared loss adds up over buffers and runtimes and never goes back.
     fleet::declared_loss_adds_up;
+    /// Loss stays counted when there are more runtimes than are told apart.
+    fleet::loss_of_many_runtimes_stays_counted;
     /// The latest refusal is shown, and all are counted.
     fleet::refusals_are_counted_and_the_latest_shown;
     /// A report of an unknown or revoked agent is passed over.
@@ -291,6 +299,10 @@ cases! {$;
     audit::repeated_append_is_there_once;
     /// An entry commits with its effect, and is absent without it.
     audit::entry_commits_with_its_effect;
+    /// A write that is refused or absorbed leaves no entry.
+    audit::write_without_effect_leaves_no_entry;
+    /// An effect that is sent again leaves one entry.
+    audit::effect_that_is_sent_again_leaves_one_entry;
     /// Chains are apart.
     audit::chains_are_apart;
     /// Pages of a chain are complete, latest first.

@@ -1,10 +1,11 @@
 //! Events: stored once, in order, and never at the cost of others.
 
 use bytes::Bytes;
-use z4j_core::id::{EventId, ProjectId};
+use z4j_core::id::{EventId, ProjectId, TaskKey};
 use z4j_core::redact::Redacted;
 use z4j_core::store::{EventOutcome, IngestBatch, PageRequest, PoisonFrame, Store};
 use z4j_core::task::{TaskEvent, TaskState};
+use z4j_core::time::Timestamp;
 
 use super::scene::{
     Scene, Sent, all_pages, at_ms, at_s, batch, fresh_id, identity, ingest, inserted, key,
@@ -381,4 +382,50 @@ pub(super) async fn first_reporter_stays_on_the_event(store: &dyn Store) {
         panic!("one event")
     };
     assert_eq!(event.agent_id, scene.second_agent);
+}
+
+pub(super) async fn events_within_a_second_are_told_apart(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let micros = |offset: i64| Timestamp::from_micros(at_s(1).as_micros() + offset);
+    let starts = [0, 1, 2, 999_999].map(|offset| scene.event("task.started", "t1", micros(offset)));
+    let [first, rest @ ..] = starts;
+    assert_eq!(inserted(&scene.ingest([first]).await), 1);
+    assert_eq!(inserted(&scene.ingest(rest).await), 3);
+    let page = store
+        .task_events(scene.project, &key("t1"), PageRequest::first(10))
+        .await
+        .expect("events");
+    let times: Vec<_> = page.items.iter().map(|event| event.occurred_at).collect();
+    assert_eq!(
+        times,
+        [0, 1, 2, 999_999].map(micros),
+        "times are kept to the microsecond"
+    );
+    assert_eq!(
+        scene.task("t1").await.expect("the task").summary.state_at,
+        micros(999_999)
+    );
+}
+
+pub(super) async fn same_task_id_of_two_engines_is_two_tasks(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let celery = scene.event("task.succeeded", "t1", at_s(1));
+    let rq = scene.event("task.failed", "t1", at_s(2)).engine("rq");
+    assert_eq!(inserted(&scene.ingest([celery, rq]).await), 2);
+    let state = |engine| async move {
+        let found = store
+            .task(scene.project, &TaskKey::new(engine, "t1"))
+            .await
+            .expect("reading");
+        found.map(|task| task.summary.state)
+    };
+    assert_eq!(
+        (state("celery").await, state("rq").await),
+        (Some(TaskState::Success), Some(TaskState::Failure))
+    );
+    let page = store
+        .task_events(scene.project, &key("t1"), PageRequest::first(10))
+        .await
+        .expect("events");
+    assert_eq!(page.items.len(), 1);
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt;
 use z4j_core::audit::ChainId;
 use z4j_core::id::{AgentId, ReplicaId};
+use z4j_core::limits::LOSS_RUNTIMES_MAX;
 use z4j_core::store::{
     AgentReport, AgentRow, CloseLink, MintOutcome, RefusalRow, ReplaceToken, ReportBatch,
     RevokeAgent, Store, Topic,
@@ -456,4 +457,36 @@ pub(super) async fn revocation_wakes_link_holders(store: &dyn Store) {
         .await
         .expect("a hint in time")
         .expect("an open stream");
+}
+
+pub(super) async fn loss_of_many_runtimes_stays_counted(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let lost = |runtime: u32| AgentReport {
+        loss: Some((
+            "buffer".to_owned(),
+            format!("r{runtime}"),
+            r#"{"event_records":1}"#.to_owned(),
+        )),
+        ..report(scene.agent, new_link(), at_s(i64::from(runtime)))
+    };
+    let runtimes = LOSS_RUNTIMES_MAX + 4;
+    let reports: Vec<_> = (0..runtimes).map(lost).collect();
+    store
+        .record_reports(ReportBatch {
+            reports,
+            ..ReportBatch::default()
+        })
+        .await
+        .expect("reporting");
+    send(store, lost(runtimes - 1)).await;
+    let total = shown(&scene, scene.agent)
+        .await
+        .telemetry_loss
+        .expect("a loss");
+    let total: serde_json::Value = serde_json::from_str(&total).expect("JSON");
+    assert_eq!(
+        total,
+        serde_json::json!({ "event_records": runtimes }),
+        "told apart or not, nothing is forgotten"
+    );
 }

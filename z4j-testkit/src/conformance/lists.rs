@@ -417,3 +417,33 @@ pub(super) async fn list_of_an_unknown_project_is_empty(store: &dyn Store) {
     let page = page.expect("a page");
     assert!(page.items.is_empty() && page.next.is_none());
 }
+
+pub(super) async fn page_walk_holds_what_did_not_change_while_others_come(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    crowd(&scene).await;
+    let filter = TaskFilter::default();
+    for (round, sort) in (0_i64..).zip(SORTS) {
+        let expected = scene.list(&filter, sort, 500).await;
+        let mut walked = Vec::new();
+        let mut after = None;
+        for step in 0_i64.. {
+            let request = PageRequest::first(4).after(after);
+            let page = store
+                .tasks(scene.project, &filter, sort, request)
+                .await
+                .expect("a page");
+            walked.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+            // One comes before and one behind the place that the walk has reached.
+            let id = |place: &str| format!("new-{place}-{round}-{step}");
+            let early = scene.event("task.received", &id("early"), at_s(-900 + step));
+            let late = scene.event("task.succeeded", &id("late"), at_s(900 + step));
+            let _ = scene.ingest([early, late]).await;
+        }
+        walked.retain(|task| expected.contains(task));
+        assert_eq!(walked, expected, "{sort:?}");
+    }
+}
