@@ -9,7 +9,7 @@ OFFLINE_LIMIT_SECONDS = 90
 
 
 def worker_and_queue_are_listed_with_what_they_did(scene, _stack):
-    worker = eventually("the worker's details have come", lambda: _with_pid(scene.project.workers().get("orders@e2e")))
+    worker = eventually("the worker's details have come", lambda: _with_pid(scene.project.workers().get(scene.workers["orders"].node)))
     equal("state", worker["state"], "online")
     equal("pid", worker["pid"], scene.workers["orders"].process.pid)
     equal("concurrency", worker["concurrency"], 2)
@@ -43,14 +43,14 @@ def unknown_token_is_refused_and_told_in_the_log(scene, stack):
 
 
 def killed_worker_is_offline_within_ninety_seconds(scene, _stack):
-    equal("state before", scene.project.workers()["doomed@e2e"]["state"], "online")
+    equal("state before", _worker_state(scene, "doomed"), "online")
     scene.workers["doomed"].kill()
     killed = time.monotonic()
     eventually("the agent is offline", lambda: _agent(scene, "doomed")["state"] == "offline", OFFLINE_LIMIT_SECONDS)
     left = OFFLINE_LIMIT_SECONDS - (time.monotonic() - killed)
-    eventually("the worker is offline", lambda: scene.project.workers()["doomed@e2e"]["state"] == "offline", left)
+    eventually("the worker is offline", lambda: _worker_state(scene, "doomed") == "offline", left)
     equal("the other agent", _agent(scene, "orders")["state"], "online")
-    equal("the other worker", scene.project.workers()["orders@e2e"]["state"], "online")
+    equal("the other worker", _worker_state(scene, "orders"), "online")
 
 
 def revoked_agent_is_disconnected_and_stays_out(scene, _stack):
@@ -75,6 +75,10 @@ def what_people_did_is_in_the_audit_log(scene, _stack):
 
 def _agent(scene, name):
     return scene.project.agent(scene.credentials[name]["agent"]["id"])
+
+
+def _worker_state(scene, name):
+    return scene.project.workers()[scene.workers[name].node]["state"]
 
 
 def _with_pid(worker):

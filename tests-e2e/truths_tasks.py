@@ -6,10 +6,11 @@ from pathlib import Path
 
 import celery_app as shop
 from brain import Refused, equal, eventually, true
+from shop import HOST
 
 SECRET = "hunter2-never-stored"
 CUSTOMER = "ada.lovelace@customer.example"
-NODE = "orders@e2e"
+NODE = f"orders@{HOST}"
 TWINS = 6
 
 
