@@ -62,6 +62,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Report> {
         return Ok(report);
     }
     let binary = release_binary(options.binary.clone())?;
+    let folder = tempfile::tempdir()?;
+    let rate = store_alone::sqlite(folder.path(), &work(&options, 99, 100)).await?;
+    report.line("store alone, ideal batches", &[("events_per_s", rate)]);
     for (index, (connections, per_frame)) in SHAPES.into_iter().enumerate() {
         let folder = tempfile::tempdir()?;
         let (brain, _) = BrainProcess::start(&binary, folder.path())?;
@@ -86,10 +89,6 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Report> {
             Some((before, brain.usage()?)),
         );
     }
-    let folder = tempfile::tempdir()?;
-    let events = work(&options, 99, 100);
-    let rate = store_alone::sqlite(folder.path(), &events).await?;
-    report.line("store alone, ideal batches", &[("events_per_s", rate)]);
     Ok(report)
 }
 

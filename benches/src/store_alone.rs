@@ -6,24 +6,29 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
+use secrecy::SecretString;
 use serde_json::value::RawValue;
+use z4j_brain::Brain;
+use z4j_brain::access::PasswordSignIn;
+use z4j_brain::config::BrainSecrets;
 use z4j_core::id::{AgentId, ProjectId};
 use z4j_core::identity::{self, EventOrigin};
 use z4j_core::redact::Redacted;
-use z4j_core::store::{EventOutcome, EventStore, IngestBatch, IngestEvent};
+use z4j_core::store::{EventOutcome, EventStore, IngestBatch, IngestEvent, Store};
 use z4j_core::task::{EventKind, TaskEvent};
 use z4j_core::time::Timestamp;
 use z4j_store_sqlite::SqliteStore;
 
 use crate::events::BenchEvent;
+use crate::process::{ADMIN_EMAIL, ADMIN_PASSWORD};
 
 /// Events per transaction: what the brain's committer takes at most.
 pub(crate) const IDEAL_BATCH_EVENTS: usize = 2_000;
 
 /// Events per second that a fresh SQLite store takes in ideal batches, parsing and the task merge included.
 pub(crate) async fn sqlite(dir: &Path, events: &[BenchEvent]) -> anyhow::Result<f64> {
-    let store = SqliteStore::in_dir(dir).context("the store could not be opened")?;
-    let (project, agent) = (ProjectId::from_u128(7), AgentId::from_u128(8));
+    let store = Arc::new(SqliteStore::in_dir(dir).context("the store could not be opened")?);
+    let (project, agent) = tenant(&store).await?;
     let engine: Arc<str> = Arc::from("celery");
     let began = Instant::now();
     let mut inserted = 0;
@@ -51,6 +56,28 @@ pub(crate) async fn sqlite(dir: &Path, events: &[BenchEvent]) -> anyhow::Result<
     )]
     let rate = events.len() as f64 / began.elapsed().as_secs_f64();
     Ok(rate)
+}
+
+/// A project and an agent for the rows to belong to.
+async fn tenant(store: &Arc<SqliteStore>) -> anyhow::Result<(ProjectId, AgentId)> {
+    let secret = || SecretString::from("a secret of one bench run on a folder of its own");
+    let secrets = BrainSecrets {
+        master: secret(),
+        session: secret(),
+        audit: secret(),
+    };
+    let brain = Brain::builder(
+        Arc::clone(store) as Arc<dyn Store>,
+        secrets,
+        PasswordSignIn::default(),
+    )
+    .build()?;
+    let operator = brain.operator();
+    operator
+        .bootstrap_admin(ADMIN_EMAIL, &SecretString::from(ADMIN_PASSWORD))
+        .await?;
+    let agent = operator.mint_agent("default", "bench").await?;
+    Ok((agent.project_id, agent.agent_id))
 }
 
 fn row(
