@@ -254,6 +254,62 @@ async function retryTask() {
   })
 }
 
+async function overviewCharts() {
+  await page.goto(`${base}${HOME}`)
+  const over = page.locator('[data-chart] .u-over').first()
+  await check('a click on a bar opens the tasks behind it', async () => {
+    await over.waitFor()
+    await page.waitForTimeout(500)
+    const box = await over.boundingBox()
+    await page.mouse.move(box.x + box.width - 12, box.y + box.height - 10)
+    await page.mouse.click(box.x + box.width - 12, box.y + box.height - 10)
+    await page.waitForURL(/\/tasks\?.*from=.*to=/)
+    await page.locator('[data-task]').first().waitFor()
+  })
+  await check('a drag across a chart sets the range of the page', async () => {
+    await page.goto(`${base}${HOME}`)
+    await over.waitFor()
+    await page.waitForTimeout(500)
+    const box = await over.boundingBox()
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 40)
+    await page.mouse.down()
+    await page.mouse.move(box.x + box.width * 0.98, box.y + 40, { steps: 8 })
+    await page.mouse.up()
+    await page.waitForURL(/from=.*to=/)
+    await page.locator('[data-verdict]').waitFor()
+  })
+  await lookAt('overview-zoomed')
+  await check('a chart has a table', async () => {
+    await button('Table').first().click()
+    await page.getByRole('columnheader', { name: 'Time' }).waitFor()
+    await isAccessible()
+  })
+}
+
+async function selectionAndCut() {
+  await page.goto(`${base}${HOME}/tasks?state=success&state=failure`)
+  await check('rows are selected by keyboard and the scope is said in words', async () => {
+    await page.locator('[data-task]').first().waitFor()
+    for (const key of ['j', 'x', 'j', 'x']) await page.keyboard.press(key)
+    await page.getByText('2 tasks selected on this page').waitFor()
+    await page.keyboard.press('r')
+    await page.getByRole('dialog', { name: 'Retry 2 tasks' }).waitFor()
+    await isAccessible()
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Escape')
+  })
+  await check('a cut stream is said at once, and stale after a while', async () => {
+    await page.context().setOffline(true)
+    try {
+      await page.locator('[data-live="stale"]').waitFor({ timeout: 60_000 })
+      await page.screenshot({ path: join(out, 'stale-1440-light.png') })
+    } finally {
+      await page.context().setOffline(false)
+    }
+    await page.locator('[data-live="live"]').waitFor({ timeout: 40_000 })
+  }, { except: [/ERR_INTERNET_DISCONNECTED/, /ERR_NETWORK_CHANGED/] })
+}
+
 async function everyPage() {
   const pages = { overview: '', tasks: '/tasks', 'tasks-failed': '/tasks?state=failure&range=1h', workers: '/workers', queues: '/queues', agents: '/agents', commands: '/commands', audit: '/audit', connect: '/connect', nothing: '/nothing-here' }
   for (const [name, path] of Object.entries(pages)) {
@@ -334,6 +390,8 @@ try {
   }
   await watchTasks()
   await retryTask()
+  await overviewCharts()
+  await selectionAndCut()
   await everyPage()
   await frame()
 } catch (error) {

@@ -1,7 +1,7 @@
 // After `vite build`: makes the shell reproducible, compresses every asset once (never per
 // request) and leaves a stamp that tells cargo the embedded files changed.
 import { createHash } from 'node:crypto'
-import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 
@@ -42,4 +42,7 @@ for (const path of [...filesUnder(client)].sort()) {
   writeFileSync(`${path}.br`, brotli)
   writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }))
 }
-writeFileSync(join(root, 'crate/dist-stamp'), `${digest.digest('hex')}\n`)
+// Written only when it differs: its time is what makes cargo build the crate anew.
+const stampPath = join(root, 'crate/dist-stamp')
+const stamp = `${digest.digest('hex')}\n`
+if (!existsSync(stampPath) || readFileSync(stampPath, 'utf8') !== stamp) writeFileSync(stampPath, stamp)

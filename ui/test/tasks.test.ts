@@ -115,6 +115,20 @@ describe('a traceback', () => {
     const groups = foldFrames(parseTraceback(TRACE)?.[0]?.frames ?? [])
     expect(groups.map((group) => [group.library, group.frames.map((f) => f.line)])).toEqual([[true, [2, 1]], [false, [14]]])
   })
+  it('of Rust is read too, the application apart from the libraries', () => {
+    const text = `Declined: no funds
+   0: new<&str>
+             at /app/src/job.rs:104:22
+   1: poll<T>::h0123456789abcdef
+             at /rustc/5980/library/core/src/future/future.rs:133:9
+   2: tokio::runtime::poll
+             at /home/me/.cargo/registry/src/index/tokio-1.54.1/src/core.rs:380:24
+   3: __rust_try`
+    const groups = foldFrames(parseTraceback(text)?.[0]?.frames ?? [])
+    expect(groups.map((group) => [group.library, group.frames.map((f) => f.func)])).toEqual([
+      [false, ['new<&str>']], [true, ['poll<T>', 'tokio::runtime::poll', '__rust_try']],
+    ])
+  })
   it('what is none stays text', () => {
     expect(parseTraceback('thread panicked at src/main.rs:4')).toBeNull()
   })

@@ -64,6 +64,7 @@ export class LiveStream {
   start(): void {
     document.addEventListener('visibilitychange', this.onVisibility)
     window.addEventListener('online', this.reconnectNow)
+    window.addEventListener('offline', this.onOffline)
     void this.connect()
   }
 
@@ -71,6 +72,7 @@ export class LiveStream {
     this.closed = true
     document.removeEventListener('visibilitychange', this.onVisibility)
     window.removeEventListener('online', this.reconnectNow)
+    window.removeEventListener('offline', this.onOffline)
     for (const timer of this.timers.values()) clearTimeout(timer)
     this.timers.clear()
     this.controller?.abort()
@@ -92,6 +94,9 @@ export class LiveStream {
     this.attempt = 0
     void this.connect()
   }
+
+  /** A line that is gone stays open for a while without a word; the browser knows sooner. */
+  private readonly onOffline = (): void => this.controller?.abort()
 
   private readonly onVisibility = (): void => {
     if (document.visibilityState === 'hidden') {

@@ -1,4 +1,4 @@
-// Python tracebacks as agents report them; anything else stays plain text.
+// Tracebacks of Python and backtraces of Rust as agents report them; anything else stays plain text.
 
 export interface Frame { file: string; line: number; func: string; code: string | null; library: boolean }
 export interface Block { frames: Frame[]; error: string; link: string | null }
@@ -9,6 +9,33 @@ const LIBRARY = /(site-packages|dist-packages|\/lib(64)?\/python\d|\\Lib\\|^<fro
 
 /** The blocks of a traceback, the one that was raised last first; null when it is not one. */
 export function parseTraceback(text: string): Block[] | null {
+  return parsePython(text) ?? parseRust(text)
+}
+
+const RUST_FRAME = /^\s*\d+: (.+)$/
+const RUST_PLACE = /^\s+at (.+?):(\d+)(?::\d+)?$/
+const RUST_LIBRARY = /(^\/rustc\/|\/\.?cargo\/(registry|git)\/|\/rustlib\/)/
+
+function parseRust(text: string): Block[] | null {
+  const frames: Frame[] = []
+  const error: string[] = []
+  for (const line of text.split('\n')) {
+    const place = RUST_PLACE.exec(line)
+    const start = RUST_FRAME.exec(line)
+    const last = frames.at(-1)
+    if (place && last) {
+      Object.assign(last, { file: place[1], line: Number(place[2]), library: RUST_LIBRARY.test(place[1] ?? '') })
+    } else if (start) {
+      // A frame without a place is the runtime's own.
+      frames.push({ file: '', line: 0, func: (start[1] ?? '').replace(/::h[0-9a-f]{16}$/, ''), code: null, library: true })
+    } else if (frames.length === 0 && line.trim() !== '') error.push(line)
+  }
+  if (!frames.some((frame) => frame.file !== '')) return null
+  // Rust lists the deepest frame first, Python last; the rest of the page counts on the latter.
+  return [{ frames: frames.reverse(), error: error.join('\n').trim(), link: null }]
+}
+
+function parsePython(text: string): Block[] | null {
   const blocks: Block[] = []
   let frames: Frame[] = []
   let error: string[] = []

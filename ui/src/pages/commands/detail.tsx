@@ -93,7 +93,7 @@ function Steps({ command }: { command: Command }) {
         </li>
       ))}
       <li className="flex flex-wrap items-center gap-x-3">
-        <CommandWord status={command.status} className="w-[188px] gap-3" />
+        <CommandWord status={command.status} className="w-50 gap-3" />
         <Exact at={command.completed_at} className="text-muted" />
         {command.completed_at && <span className="num text-xs text-muted">+{duration(Date.parse(command.completed_at) - start)}</span>}
       </li>

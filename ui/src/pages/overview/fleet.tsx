@@ -14,6 +14,7 @@ export function FleetStrip({ slug, stats }: { slug: string; stats: Stats }) {
   const { can } = useProject()
   const { data } = useQuery({ ...queuesQuery(slug), enabled: can('queue.read') })
   const queues = [...(data?.items ?? [])].sort((a, b) => b.waiting + b.running - a.waiting - a.running).slice(0, QUEUES_SHOWN)
+  const counted = queues.some((queue) => queue.failed_1h !== null)
   const { agents, workers } = stats
   return (
     <Panel bodyClass="divide-y divide-line">
@@ -31,8 +32,8 @@ export function FleetStrip({ slug, stats }: { slug: string; stats: Stats }) {
               <tr>
                 <th scope="col" className="px-4 pb-1 text-left font-normal">{s.queues.name}</th>
                 <th scope="col" className="px-2 pb-1 text-right font-normal">{s.queues.waiting}</th>
-                <th scope="col" className="px-2 pb-1 text-right font-normal">{s.queues.running}</th>
-                <th scope="col" className="px-4 pb-1 text-right font-normal">{s.queues.failed}</th>
+                <th scope="col" className="px-2 pb-1 text-right font-normal last:pr-4">{s.queues.running}</th>
+                {counted && <th scope="col" className="px-4 pb-1 text-right font-normal">{s.queues.failed}</th>}
               </tr>
             </thead>
             <tbody>
@@ -42,8 +43,8 @@ export function FleetStrip({ slug, stats }: { slug: string; stats: Stats }) {
                     <Link to="/projects/$slug/tasks" params={{ slug }} search={{ queue: queue.name }} className="hover:underline">{queue.name}</Link>
                   </th>
                   <td className="px-2 text-right"><Count n={queue.waiting} /></td>
-                  <td className="px-2 text-right"><Count n={queue.running} /></td>
-                  <td className={`px-4 text-right ${(queue.failed_1h ?? 0) > 0 ? 'text-st-failure' : ''}`}><Count n={queue.failed_1h} /></td>
+                  <td className="px-2 text-right last:pr-4"><Count n={queue.running} /></td>
+                  {counted && <td className={`px-4 text-right ${(queue.failed_1h ?? 0) > 0 ? 'text-st-failure' : ''}`}><Count n={queue.failed_1h} /></td>}
                 </tr>
               ))}
             </tbody>

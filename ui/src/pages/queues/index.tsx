@@ -40,7 +40,7 @@ export function QueuesPage() {
         <Table
           label={s.queues.title}
           rows={rows}
-          columns={COLUMNS}
+          columns={COLUMNS.filter((column) => column.id !== 'failed' || rows.some((q) => q.failed_1h !== null))}
           rowKey={(q) => q.id}
           link={(q, children) => (
             <Link to="/projects/$slug/tasks" params={{ slug }} search={{ queue: q.name }} className="after:absolute after:inset-0">{children}</Link>

@@ -65,9 +65,9 @@ function FrameRow({ frame }: { frame: Frame }) {
   return (
     <div className={`border-t border-line px-4 py-2 text-sm first:border-t-0 ${frame.library ? 'text-muted' : ''}`}>
       <p className="flex flex-wrap items-baseline gap-x-2">
-        <code className="font-medium">{frame.func || '<module>'}</code>
+        <code className="font-medium break-all">{frame.func || '<module>'}</code>
         <code className="text-xs break-all text-muted">
-          {frame.file}:{frame.line}
+          {frame.file && `${frame.file}:${frame.line}`}
         </code>
       </p>
       {frame.code !== null && (

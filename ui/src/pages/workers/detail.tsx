@@ -40,7 +40,7 @@ export function WorkerPage() {
             <Fact name={s.workers.busy}><span className="num">{s.workers.busyOf(worker.active, worker.concurrency)}</span></Fact>
             <Fact name={s.workers.succeeded}><Count n={worker.succeeded} /></Fact>
             <Fact name={s.workers.failed}><Count n={worker.failed} /></Fact>
-            <Fact name={s.workers.retried}><Count n={worker.retried} /></Fact>
+            {worker.retried !== null && <Fact name={s.workers.retried}><Count n={worker.retried} /></Fact>}
             <Fact name={s.workers.pid}>{worker.pid ?? '–'}</Fact>
             <Fact name={s.workers.queues}>{worker.queues.join(', ') || '–'}</Fact>
           </dl>

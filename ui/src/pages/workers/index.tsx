@@ -52,7 +52,7 @@ export function WorkersPage() {
         <Table
           label={s.workers.title}
           rows={rows}
-          columns={COLUMNS}
+          columns={COLUMNS.filter((column) => column.id !== 'retried' || rows.some((w) => w.retried !== null))}
           rowKey={(w) => w.id}
           link={(w, children) => (
             <Link to="/projects/$slug/workers/$id" params={{ slug, id: w.id }} className="after:absolute after:inset-0">{children}</Link>
