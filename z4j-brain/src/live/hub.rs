@@ -158,3 +158,81 @@ impl Channel {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::subscription::LiveBody;
+    use super::*;
+    use z4j_core::id::AgentId;
+
+    fn hub() -> (Hub, ProjectId) {
+        (Hub::new(Env::system()), ProjectId::from_u128(1))
+    }
+
+    fn agent(number: u128) -> Delta {
+        Delta::Agent(AgentId::from_u128(number))
+    }
+
+    fn agents(body: &LiveBody) -> Vec<u128> {
+        let LiveBody::Deltas(deltas) = body else {
+            panic!("{body:?}")
+        };
+        let ids = deltas.iter().map(|delta| match &**delta {
+            Delta::Agent(id) => id.as_uuid().as_u128(),
+            other => panic!("{other:?}"),
+        });
+        ids.collect()
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_gets_the_latest_of_each_row_once() {
+        let (hub, project) = hub();
+        let mut reader = hub.subscribe(project, None);
+        hub.publish_all(project, [agent(1), agent(2), agent(1), agent(3)]);
+        assert_eq!(agents(&reader.next().await.body), [2, 1, 3]);
+        hub.publish(ProjectId::from_u128(2), agent(9));
+        hub.publish(project, agent(4));
+        assert_eq!(agents(&reader.next().await.body), [4]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_comes_back_continues_where_it_was() {
+        let (hub, project) = hub();
+        let mut reader = hub.subscribe(project, None);
+        hub.publish(project, agent(1));
+        let seen = reader.next().await.id;
+        drop(reader);
+        hub.publish_all(project, [agent(2), agent(3)]);
+        let mut back = hub.subscribe(project, Some(seen));
+        assert_eq!(agents(&back.next().await.body), [2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_missed_something_is_told_so_and_goes_on() {
+        let (hub, project) = hub();
+        let mut reader = hub.subscribe(project, None);
+        let first = reader.position();
+        hub.publish_all(project, (0..=RING_DELTAS).map(|_| agent(1)));
+        let message = reader.next().await;
+        assert!(matches!(message.body, LiveBody::Reset(_)));
+        hub.publish(project, agent(2));
+        assert_eq!(agents(&reader.next().await.body), [2]);
+        for unknown in [first - 1, reader.position() + 1] {
+            let mut other = hub.subscribe(project, Some(unknown));
+            assert!(
+                matches!(other.next().await.body, LiveBody::Reset(_)),
+                "{unknown}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_follows_is_not_kept_and_not_hidden() {
+        let (hub, project) = hub();
+        hub.publish_all(project, [agent(1), agent(2)]);
+        assert!(!hub.is_followed(project));
+        let before = hub.base;
+        let mut reader = hub.subscribe(project, Some(before));
+        assert!(matches!(reader.next().await.body, LiveBody::Reset(_)));
+    }
+}
