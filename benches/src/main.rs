@@ -1,4 +1,4 @@
-//! Benchmarks: `ingest` and `footprint`. The ingest bench can drive any protocol-v2 brain by URL and credentials.
+//! Benchmarks: `ingest`, `verify` and `footprint`. The ingest bench can drive any protocol-v2 brain by URL and credentials.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -15,6 +15,7 @@ mod ingest;
 mod process;
 mod report;
 mod store_alone;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -31,6 +32,8 @@ struct Cli {
 enum Bench {
     /// Events per second persisted, and how long an acknowledgement takes.
     Ingest(ingest::Options),
+    /// Megabytes per second and core through verification, decoding and redaction.
+    Verify,
     /// Start-up time and idle memory of the release binary.
     Footprint {
         /// The brain to start; built when absent.
@@ -43,6 +46,7 @@ enum Bench {
 async fn main() -> anyhow::Result<()> {
     let report = match Cli::parse().bench {
         Bench::Ingest(options) => ingest::run(options).await?,
+        Bench::Verify => verify::run()?,
         Bench::Footprint { binary } => footprint::run(&process::release_binary(binary)?).await?,
     };
     report.finish()
