@@ -324,6 +324,21 @@ fn evicted_events_are_declared_in_the_next_heartbeat() {
 }
 
 #[test]
+fn an_event_evicted_under_way_is_declared_lost_when_the_link_ends_without_its_ack() {
+    let mut bench = Bench::new(BufferLimits {
+        events_max: 1,
+        bytes_max: 1 << 20,
+    });
+    bench.connect(1 << 20);
+    bench.capture("under way");
+    assert_eq!(kinds(&bench.turn()), [FrameType::EventBatch]);
+    bench.capture("takes its place");
+    assert_eq!(bench.driver.state().lost_events, 0);
+    bench.driver.link_ended();
+    assert_eq!(bench.driver.state().lost_events, 1);
+}
+
+#[test]
 fn an_event_larger_than_the_brains_frames_is_dropped_counted_and_the_link_stays() {
     let mut bench = Bench::new(BufferLimits::default());
     bench.connect(2048);
