@@ -92,7 +92,7 @@ pub(crate) async fn verify(shared: &Shared, chain: ChainId) -> Result<ChainState
             }
         }
         if is_last {
-            return Ok(with_head(shared, state).await?);
+            return with_head(shared, state).await;
         }
     }
 }

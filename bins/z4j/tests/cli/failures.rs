@@ -62,6 +62,24 @@ fn a_file_that_is_no_database_is_named_and_left_alone() {
 }
 
 #[test]
+fn a_database_newer_than_the_binary_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Brain::start(folder.path()).terminate(), Some(0));
+    let newest = || {
+        let db = rusqlite::Connection::open(folder.path().join("z4j.db")).unwrap();
+        let sql = "SELECT max(version) FROM schema_migrations";
+        db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let db = rusqlite::Connection::open(folder.path().join("z4j.db")).unwrap();
+    let sql = "INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'later', x'00')";
+    db.execute(sql, []).unwrap();
+    drop(db);
+    let text = sentence(&run(folder.path(), &["serve", "--bind", "127.0.0.1:0"]));
+    assert!(text.contains("newer z4j"), "{text}");
+    assert_eq!(newest(), 9999);
+}
+
+#[test]
 fn a_database_without_its_secrets_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(Brain::start(folder.path()).terminate(), Some(0));
