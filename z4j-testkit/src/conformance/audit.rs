@@ -157,89 +157,77 @@ pub(super) async fn chain_read_back_verifies(store: &dyn Store) {
     );
 }
 
-pub(super) async fn write_without_effect_leaves_no_entry(store: &dyn Store) {
+async fn lengths(scene: &Scene<'_>) -> (usize, usize) {
+    let project = ChainId::Project(scene.project);
+    (
+        chain_of(scene.store, ChainId::Instance).await.len(),
+        chain_of(scene.store, project).await.len(),
+    )
+}
+
+fn with_key(command: IssueCommand, digest: u8) -> IssueCommand {
+    let key = IdempotencyKey {
+        key: "k".to_owned(),
+        digest: [digest; 32],
+    };
+    IssueCommand {
+        idempotency: Some(key),
+        ..command
+    }
+}
+
+pub(super) async fn command_without_effect_leaves_no_entry(store: &dyn Store) {
     let scene = Scene::set(store).await;
-    let key = |digest| {
-        Some(IdempotencyKey {
-            key: "k".to_owned(),
-            digest: [digest; 32],
-        })
-    };
-    let issued = IssueCommand {
-        idempotency: key(1),
-        ..scene.command(at_s(1))
-    };
+    let issued = with_key(scene.command(at_s(1)), 1);
     let id = issued.id;
     let _ = store.issue_command(issued).await.expect("issuing");
-    let _ = store
-        .create_user(new_user("ann@example.org"))
-        .await
-        .expect("creating");
-    let chains = [ChainId::Instance, ChainId::Project(scene.project)];
-    let before = (
-        chain_of(store, chains[0]).await.len(),
-        chain_of(store, chains[1]).await.len(),
-    );
+    let before = lengths(&scene).await;
 
-    let reused = IssueCommand {
-        idempotency: key(2),
-        ..scene.command(at_s(2))
-    };
-    assert!(matches!(
-        store.issue_command(reused).await.expect("an answer"),
-        IssueOutcome::KeyReused
-    ));
-    let repeated = IssueCommand {
-        idempotency: key(1),
-        ..scene.command(at_s(2))
-    };
-    assert!(matches!(
-        store.issue_command(repeated).await.expect("an answer"),
-        IssueOutcome::Repeated(_)
-    ));
+    let reused = with_key(scene.command(at_s(2)), 2);
+    let outcome = store.issue_command(reused).await.expect("an answer");
+    assert!(matches!(outcome, IssueOutcome::KeyReused));
+    let repeated = with_key(scene.command(at_s(2)), 1);
+    let outcome = store.issue_command(repeated).await.expect("an answer");
+    assert!(matches!(outcome, IssueOutcome::Repeated(_)));
     let mut too_early = advance(id, scene.agent, CommandInput::AckReceived, at_s(3));
-    too_early.audit = Some(audit(chains[1], "command.acknowledged"));
-    assert!(matches!(
-        store.advance_command(too_early).await.expect("an answer"),
-        AdvanceOutcome::Absorbed(_)
-    ));
-    let taken = store
-        .create_user(new_user("ann@example.org"))
-        .await
-        .expect("an answer");
+    let chain = ChainId::Project(scene.project);
+    too_early.audit = Some(audit(chain, "command.acknowledged"));
+    let outcome = store.advance_command(too_early).await.expect("an answer");
+    assert!(matches!(outcome, AdvanceOutcome::Absorbed(_)));
+
+    assert_eq!(lengths(&scene).await, before, "no effect, no entry");
+}
+
+pub(super) async fn refused_change_of_people_or_agents_leaves_no_entry(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let ann = new_user("ann@example.org");
+    let _ = store.create_user(ann).await.expect("creating");
+    let before = lengths(&scene).await;
+
+    let again = new_user("ann@example.org");
+    let taken = store.create_user(again).await.expect("an answer");
     assert!(matches!(taken, CreateUserOutcome::EmailTaken));
-    let taken = store
-        .create_project(new_project("shop"))
-        .await
-        .expect("an answer");
+    let again = new_project("shop");
+    let taken = store.create_project(again).await.expect("an answer");
     assert!(matches!(taken, CreateProjectOutcome::SlugTaken));
     let nobody = SetPassword {
         user_id: UserId::from_u128(fresh_id()),
         password_hash: PasswordHash::new("$argon2id$y".to_owned()),
         end_sessions: true,
         at: at_s(3),
-        audit: Some(audit(chains[0], "user.password")),
+        audit: Some(audit(ChainId::Instance, "user.password")),
     };
     assert!(!store.set_password(nobody).await.expect("an answer"));
     let foreign = RevokeAgent {
         id: scene.other_agent,
         project_id: scene.project,
         at: at_s(3),
-        audit: audit(chains[1], "agent.revoke"),
+        audit: audit(ChainId::Project(scene.project), "agent.revoke"),
     };
-    assert!(
-        store
-            .revoke_agent(foreign)
-            .await
-            .expect("an answer")
-            .is_none()
-    );
+    let answer = store.revoke_agent(foreign).await.expect("an answer");
+    assert!(answer.is_none());
 
-    let after = (
-        chain_of(store, chains[0]).await.len(),
-        chain_of(store, chains[1]).await.len(),
-    );
-    assert_eq!(after, before, "no effect, no entry");
+    assert_eq!(lengths(&scene).await, before, "no effect, no entry");
 }
 
 pub(super) async fn effect_that_is_sent_again_leaves_one_entry(store: &dyn Store) {

@@ -42,7 +42,7 @@ cases! {$;
     /// The same id twice within a batch counts once.
     events::same_id_twice_in_a_batch_counts_once;
     /// Events of one kind are told apart to the microsecond.
-    events::events_within_a_second_are_told_apart;
+    timeline::events_within_a_second_are_told_apart;
     /// A report of another agent with the same identity is absorbed.
     events::same_event_of_another_agent_is_absorbed;
     /// The same id in two projects is two events.
@@ -64,19 +64,19 @@ cases! {$;
     /// A batch with nothing in it is stored.
     events::empty_batch_is_stored;
     /// A timeline is in the order of time, then of an attempt.
-    events::timeline_is_in_the_order_of_an_attempt;
+    timeline::timeline_is_in_the_order_of_an_attempt;
     /// Pages of a timeline joined together hold each event once.
-    events::timeline_pages_are_complete;
+    timeline::timeline_pages_are_complete;
     /// The timeline of an unknown task is empty.
-    events::timeline_of_an_unknown_task_is_empty;
+    timeline::timeline_of_an_unknown_task_is_empty;
     /// Data comes back byte for byte.
-    events::event_data_comes_back_byte_for_byte;
+    timeline::event_data_comes_back_byte_for_byte;
     /// An event that is not about a task makes no task.
     events::event_about_no_task_makes_no_task;
     /// Batches of one task that come in at once all count.
     events::concurrent_batches_of_one_task_all_count;
     /// The agent that reported an event first stays its agent.
-    events::first_reporter_stays_on_the_event;
+    timeline::first_reporter_stays_on_the_event;
 
     // ---- merge ----
     /// Any order of the same events, in any batches, ends in the same record.
@@ -122,19 +122,19 @@ cases! {$;
     /// Ties are broken by engine and task id in the direction of the sort.
     lists::ties_follow_the_direction_of_the_sort;
     /// A filter by states takes any of them.
-    lists::states_filter_takes_any_of_them;
+    filters::states_filter_takes_any_of_them;
     /// Filters by name, queue, worker and engine are exact.
-    lists::exact_filters_are_exact;
+    filters::exact_filters_are_exact;
     /// A window takes its start and leaves its end.
-    lists::window_takes_its_start_and_leaves_its_end;
+    filters::window_takes_its_start_and_leaves_its_end;
     /// Search takes the task id and the name without regard to ASCII case.
-    lists::search_ignores_ascii_case;
+    filters::search_ignores_ascii_case;
     /// Search takes the arguments, and not the result.
-    lists::search_takes_arguments_and_not_results;
+    filters::search_takes_arguments_and_not_results;
     /// Characters that mean something to `LIKE` are letters in a search.
-    lists::search_takes_metacharacters_as_letters;
+    filters::search_takes_metacharacters_as_letters;
     /// Filters combine, in pages too.
-    lists::filters_combine_in_pages;
+    filters::filters_combine_in_pages;
     /// A cursor of another filter, sort or project is refused.
     lists::cursor_of_another_query_is_refused;
     /// A cursor that nobody made is refused.
@@ -170,21 +170,21 @@ cases! {$;
     /// A command of another agent is not handed out.
     commands::claim_leaves_other_agents;
     /// A command's times follow its states.
-    commands::times_follow_the_states;
+    outcomes::times_follow_the_states;
     /// Another agent cannot change a command.
-    commands::another_agent_changes_nothing;
+    outcomes::another_agent_changes_nothing;
     /// An outcome is final: another one is absorbed.
-    commands::outcome_is_final;
+    outcomes::outcome_is_final;
     /// A late answer settles what was unknown.
-    commands::late_answer_settles_unknown;
+    outcomes::late_answer_settles_unknown;
     /// A lost link gives back what is safe to send again, and leaves the rest unknown.
-    commands::lost_link_gives_back_what_is_safe;
+    outcomes::lost_link_gives_back_what_is_safe;
     /// A lost link touches its own commands only.
-    commands::lost_link_touches_its_own_commands_only;
+    outcomes::lost_link_touches_its_own_commands_only;
     /// A deadline times out what was never sent, and leaves the rest unknown.
-    commands::deadline_tells_sent_from_unsent;
+    outcomes::deadline_tells_sent_from_unsent;
     /// Expiry keeps to its limit.
-    commands::expiry_keeps_to_its_limit;
+    outcomes::expiry_keeps_to_its_limit;
     /// Pages of commands are complete, latest first.
     commands::command_pages_are_complete_latest_first;
     /// Filters of commands are exact.
@@ -206,21 +206,21 @@ cases! {$;
 
     // ---- fleet ----
     /// A minted agent is found by its token.
-    fleet::minted_agent_is_found_by_its_token;
+    agents::minted_agent_is_found_by_its_token;
     /// The same agent id again answers the first row.
-    fleet::same_agent_id_answers_the_first_row;
+    agents::same_agent_id_answers_the_first_row;
     /// A name is taken until its agent is revoked.
-    fleet::agent_name_is_free_again_after_revocation;
+    agents::agent_name_is_free_again_after_revocation;
     /// An old token works until its end.
-    fleet::old_token_works_until_its_end;
+    agents::old_token_works_until_its_end;
     /// A rotation that is sent again keeps the old token.
-    fleet::repeated_rotation_keeps_the_old_token;
+    agents::repeated_rotation_keeps_the_old_token;
     /// Revocation ends both tokens, and again answers the same row.
-    fleet::revocation_is_final;
+    agents::revocation_is_final;
     /// A revoked agent gets no new token.
-    fleet::revoked_agent_gets_no_token;
+    agents::revoked_agent_gets_no_token;
     /// Agents are by name, revoked ones last.
-    fleet::agents_are_by_name_revoked_last;
+    agents::agents_are_by_name_revoked_last;
     /// A link shows what its hello said, until it closes.
     fleet::link_shows_until_it_closes;
     /// A link that is opened again by the same write is one link.
@@ -238,7 +238,7 @@ cases! {$;
     /// A report of an unknown or revoked agent is passed over.
     fleet::report_of_a_gone_agent_is_passed_over;
     /// Revocation wakes whoever holds links.
-    fleet::revocation_wakes_link_holders;
+    agents::revocation_wakes_link_holders;
 
     // ---- workers ----
     /// A sighting shows its facts and keeps those that a later one leaves out.
@@ -299,8 +299,10 @@ cases! {$;
     audit::repeated_append_is_there_once;
     /// An entry commits with its effect, and is absent without it.
     audit::entry_commits_with_its_effect;
-    /// A write that is refused or absorbed leaves no entry.
-    audit::write_without_effect_leaves_no_entry;
+    /// A command that is refused, repeated or not moved leaves no entry.
+    audit::command_without_effect_leaves_no_entry;
+    /// A person, project or agent that does not change leaves no entry.
+    audit::refused_change_of_people_or_agents_leaves_no_entry;
     /// An effect that is sent again leaves one entry.
     audit::effect_that_is_sent_again_leaves_one_entry;
     /// Chains are apart.

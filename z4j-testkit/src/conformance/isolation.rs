@@ -1,9 +1,11 @@
 //! Projects know nothing of each other.
 
+use std::fmt::Debug;
+
 use z4j_core::audit::ChainId;
 use z4j_core::store::{
-    CommandFilter, IdempotencyKey, PageRequest, QueueSighting, ReportBatch, Store, TaskFilter,
-    TaskSort,
+    CommandFilter, IdempotencyKey, PageRequest, QueueSighting, ReportBatch, Store, StoreError,
+    TaskFilter, TaskSort,
 };
 
 use super::scene::{Scene, Sent, advance, at_s, key, new_link};
@@ -31,79 +33,53 @@ async fn fill(scene: &Scene<'_>) {
 
 /// Every answer about the first project, as one text.
 async fn answers(scene: &Scene<'_>) -> String {
-    let (store, project) = (scene.store, scene.project);
-    let page = || PageRequest::first(50);
-    let mut told = Vec::new();
-    told.push(format!("{:?}", scene.task("t1").await));
-    told.push(format!(
-        "{:?}",
-        store
-            .task_events(project, &key("t1"), page())
-            .await
-            .expect("events")
-    ));
+    [
+        answers_on_tasks(scene).await,
+        answers_on_the_rest(scene).await,
+    ]
+    .concat()
+}
+
+fn told(answer: Result<impl Debug, StoreError>) -> String {
+    format!("{:?}\n", answer.expect("an answer"))
+}
+
+fn page() -> PageRequest {
+    PageRequest::first(50)
+}
+
+async fn answers_on_tasks(scene: &Scene<'_>) -> String {
+    let (store, project, task) = (scene.store, scene.project, key("t1"));
+    let mut all = vec![
+        told(store.task(project, &task).await),
+        told(store.task_events(project, &task, page()).await),
+        told(store.task_tree(project, &task, 10).await),
+        told(store.facets(project, 10).await),
+        told(store.state_counts(project).await),
+        told(store.minute_counts(project, at_s(-60), at_s(600)).await),
+    ];
     for sort in [TaskSort::UpdatedDesc, TaskSort::FinishedDesc] {
         let filter = TaskFilter {
             search: Some("t".to_owned()),
             ..TaskFilter::default()
         };
-        told.push(format!(
-            "{:?}",
-            store
-                .tasks(project, &filter, sort, page())
-                .await
-                .expect("tasks")
-        ));
+        all.push(told(store.tasks(project, &filter, sort, page()).await));
     }
-    told.push(format!(
-        "{:?}",
-        store
-            .task_tree(project, &key("t1"), 10)
-            .await
-            .expect("a tree")
-    ));
-    told.push(format!(
-        "{:?}",
-        store.facets(project, 10).await.expect("facets")
-    ));
-    told.push(format!(
-        "{:?}",
-        store.state_counts(project).await.expect("counts")
-    ));
-    told.push(format!(
-        "{:?}",
-        store
-            .minute_counts(project, at_s(-60), at_s(600))
-            .await
-            .expect("counts")
-    ));
-    told.push(format!(
-        "{:?}",
-        store
-            .commands(project, &CommandFilter::default(), page())
-            .await
-            .expect("commands")
-    ));
-    told.push(format!(
-        "{:?}",
-        store.agents(project).await.expect("agents")
-    ));
-    told.push(format!(
-        "{:?}",
-        store.workers(project).await.expect("workers")
-    ));
-    told.push(format!(
-        "{:?}",
-        store.queues(project).await.expect("queues")
-    ));
-    told.push(format!(
-        "{:?}",
-        store
-            .audit_page(ChainId::Project(project), None, page())
-            .await
-            .expect("audit")
-    ));
-    told.join("\n")
+    all.concat()
+}
+
+async fn answers_on_the_rest(scene: &Scene<'_>) -> String {
+    let (store, project) = (scene.store, scene.project);
+    let chain = ChainId::Project(project);
+    let any = CommandFilter::default();
+    let all = [
+        told(store.commands(project, &any, page()).await),
+        told(store.agents(project).await),
+        told(store.workers(project).await),
+        told(store.queues(project).await),
+        told(store.audit_page(chain, None, page()).await),
+    ];
+    all.concat()
 }
 
 pub(super) async fn data_of_another_project_changes_no_answer(store: &dyn Store) {
@@ -146,6 +122,9 @@ pub(super) async fn data_of_another_project_changes_no_answer(store: &dyn Store)
         .sweep_workers(at_s(2), super::scene::seconds(60))
         .await
         .expect("sweeping");
+    let claim = twin.claim(new_link(), at_s(5));
+    let claimed = store.claim_commands(claim).await.expect("claiming");
+    assert_eq!(claimed.len(), 1);
     assert_eq!(answers(&scene).await, before);
 }
 

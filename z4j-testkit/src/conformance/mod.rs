@@ -19,20 +19,25 @@
     reason = "a case is a test: it says what is wrong by panicking"
 )]
 
+mod agents;
 mod audit;
 mod cases;
 mod commands;
 mod coordination;
 mod events;
+mod filters;
 mod fleet;
 mod identity;
 mod isolation;
 mod lists;
 mod merge;
+mod outcomes;
 mod people;
 mod retries;
 mod scene;
+mod sent;
 mod tasks;
+mod timeline;
 mod workers;
 
 pub use cases::case;

@@ -3,6 +3,8 @@
 //! A store with a bug forwards everything to the reference store but the method that the bug is in. The case must pass on
 //! the same store without the bug, so that it fails for no other reason.
 
+#![allow(clippy::unwrap_used, reason = "a lock that is poisoned fails the test")]
+
 mod bugs;
 mod forward;
 
@@ -44,7 +46,7 @@ planted! {
     /// A claim reads in one step and writes in another one.
     claim_in_two_steps_is_found: ClaimInTwoSteps fails command_is_claimed_once_by_many_callers;
     /// An audit entry is written whether or not its effect is.
-    audit_apart_from_its_effect_is_found: AuditApart fails write_without_effect_leaves_no_entry;
+    audit_apart_from_its_effect_is_found: AuditApart fails command_without_effect_leaves_no_entry;
     /// One bad event fails its batch.
     poison_that_fails_its_batch_is_found: PoisonFailsBatch fails poison_does_not_fail_its_neighbours;
     /// The project is not part of the look-up.
