@@ -124,6 +124,7 @@ async function signIn() {
     await button('Sign in').click()
     await page.waitForURL(`**${HOME}/agents`)
     await page.getByRole('heading', { name: 'Agents', level: 1 }).waitFor()
+    expect((await page.title()).startsWith('Agents'), `the title is ${await page.title()}`)
   }, { fatal: true })
   await check('the live connection opens', async () => {
     await page.locator('[data-live="live"]').waitFor()

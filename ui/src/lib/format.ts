@@ -50,8 +50,9 @@ export function rate(n: number): string {
   return n < 10 ? n.toFixed(2).replace(/\.?0+$/, '') : count(Math.round(n))
 }
 
+/** The end of a long id: ids that begin with their time are told apart by nothing else. */
 export function shortId(id: string): string {
-  return id.length > 13 ? id.slice(0, 8) : id
+  return id.length > 13 ? `…${id.slice(-8)}` : id
 }
 
 export const plural = (n: number, one: string, many: string): string => `${exactCount(n)} ${n === 1 ? one : many}`

@@ -1,5 +1,6 @@
 import { Link, useLocation } from '@tanstack/react-router'
 import { ChevronRight } from 'lucide-react'
+import { useEffect } from 'react'
 import { shortId } from '~/lib/format'
 import { useProject } from '~/lib/project'
 import { s } from '~/strings'
@@ -19,6 +20,10 @@ export function Crumbs({ slug }: { slug: string }) {
   const parts = useLocation({ select: (l) => l.pathname }).split('/').filter(Boolean).slice(2)
   const section = parts[0]
   const leaf = parts.length > 1 ? decodeURIComponent(parts.at(-1) ?? '') : null
+  const page = section === undefined ? s.nav.overview : (SECTIONS[section] ?? section)
+  useEffect(() => {
+    document.title = [leaf === null ? null : shortId(leaf), page, name, 'z4j'].filter(Boolean).join(' · ')
+  }, [leaf, page, name])
   return (
     <nav aria-label={s.frame.crumbs} className="min-w-0">
       <ol className="flex min-w-0 items-center gap-1 text-sm text-muted">

@@ -74,8 +74,13 @@ function Body({ slug, range }: { slug: string; range: Range }) {
   const buckets = useMemo(() => clip(trends.data?.buckets ?? NO_BUCKETS, range, size), [trends.data, range, size])
   const finished = useMemo(() => (range.fromMs === null ? stats.data?.finished : sum(buckets)), [stats.data, buckets, range.fromMs])
 
-  const zoom = (from: number, to: number) =>
-    void navigate({ to: '.', search: { from: new Date(from).toISOString(), to: new Date(Math.max(to, from + 60_000)).toISOString() } })
+  // Whole buckets: the charts and the lists below must speak of the same time.
+  const zoom = (from: number, to: number) => {
+    const ms = size * 60_000
+    const start = Math.floor(from / ms) * ms
+    const end = Math.max(Math.ceil(to / ms) * ms, start + ms)
+    void navigate({ to: '.', search: { from: new Date(start).toISOString(), to: new Date(end).toISOString() } })
+  }
   const pick = (state: string[] | undefined) => (from: number, to: number) =>
     void navigate({
       to: '/projects/$slug/tasks', params: { slug },

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
 import { ApiError } from '~/api/client'
-import { commandsQuery, taskEventsQuery, taskQuery } from '~/api/queries'
+import { agentsQuery, commandsQuery, taskEventsQuery, taskQuery } from '~/api/queries'
 import type { Json, Task, TaskEvent } from '~/api/types'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { type ActRequest, ActDialog, hasEnded } from '~/components/act/act-dialog'
@@ -13,7 +13,7 @@ import { known, StateWord } from '~/components/state-mark'
 import { Button, buttonClass } from '~/components/ui/button'
 import { keyIsTaken } from '~/components/frame/use-frame-keys'
 import { cn } from '~/lib/cn'
-import { duration } from '~/lib/format'
+import { duration, shortId } from '~/lib/format'
 import { useProject } from '~/lib/project'
 import { s } from '~/strings'
 import { ErrorPanel } from './error-panel'
@@ -147,6 +147,9 @@ function Commands({ slug, task }: { slug: string; task: Task }) {
 }
 
 function Facts({ slug, task }: { slug: string; task: Task }) {
+  const { can } = useProject()
+  const agents = useQuery({ ...agentsQuery(slug), enabled: can('agent.read') })
+  const agent = agents.data?.items.find((one) => one.id === task.agent_id)
   const dash = <span className="text-muted">–</span>
   return (
     <Panel bodyClass="p-4">
@@ -156,7 +159,7 @@ function Facts({ slug, task }: { slug: string; task: Task }) {
         <Fact name={s.task.engine}>{task.engine}</Fact>
         {task.agent_id && (
           <Fact name={s.task.agent}>
-            <Link to="/projects/$slug/agents" params={{ slug }} hash={task.agent_id} className="text-accent hover:underline"><code>{task.agent_id.slice(0, 8)}</code></Link>
+            <Link to="/projects/$slug/agents" params={{ slug }} hash={task.agent_id} className="text-accent hover:underline">{agent?.name ?? <code>{shortId(task.agent_id)}</code>}</Link>
           </Fact>
         )}
         {task.priority !== null && <Fact name={s.task.priority}>{String(task.priority)}</Fact>}

@@ -155,7 +155,7 @@ function List({
               setCursor(-1)
               box.current?.querySelector('.overflow-auto')?.scrollTo({ top: 0 })
             }}
-            className={buttonClass('primary', 'num absolute top-10 left-1/2 z-30 h-7 -translate-x-1/2 rounded-full shadow-float')}
+            className={buttonClass('primary', 'num absolute top-1 left-1/2 z-30 h-6.5 -translate-x-1/2 rounded-full shadow-float')}
           >
             {s.tasks.fresh(fresh)}
           </button>
