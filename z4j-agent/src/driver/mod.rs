@@ -4,6 +4,7 @@
 //! comes: [`Driver::dial_now`], [`Driver::take_jobs`], [`Driver::take_health_request`], [`Driver::take_close`],
 //! [`Driver::next_frame`]. Nothing here waits, and nothing reads a clock but through [`Env`].
 
+mod failure;
 mod live;
 mod report;
 mod state;
@@ -19,7 +20,7 @@ use z4j_core::session::{
     AgentInput, AgentSession, Backoff, BackoffPolicy, Established, Failure, FailureClass,
 };
 use z4j_core::time::Timestamp;
-use z4j_core::transport::{CloseReason, TransportError, TransportErrorKind};
+use z4j_core::transport::{CloseReason, TransportError};
 use z4j_core::wire::{CloseCode, Hello, Received};
 
 use crate::buffer::{EventBuffer, EventJson, Evicted};
@@ -27,6 +28,7 @@ use crate::commands::{Adapters, CommandDesk, JobOutcome, JobRequest};
 use crate::config::BufferLimits;
 use crate::health::Health;
 use crate::loss::LossLedger;
+use failure::class_of;
 use live::Live;
 pub use state::{AgentState, LinkState};
 
@@ -380,19 +382,6 @@ impl Driver {
         if lost.events > 0 {
             self.ledger.evicted(lost.frames, lost.events);
         }
-    }
-}
-
-/// The class of a dial that failed, or of a link that ended before (`is_live` false) or after hello_ack.
-fn class_of(kind: &TransportErrorKind, is_live: bool) -> FailureClass {
-    match kind {
-        TransportErrorKind::Refused(status) => FailureClass::of_http_status(*status),
-        TransportErrorKind::Closed(reason) => {
-            FailureClass::of_close(CloseCode::from_code(reason.code), is_live)
-        }
-        // Only other settings help.
-        TransportErrorKind::Forbidden => FailureClass::Incompatible,
-        _ => FailureClass::Connection,
     }
 }
 
