@@ -40,14 +40,22 @@ mod tasks;
 mod timeline;
 mod workers;
 
+use std::time::Duration;
+
 pub use cases::case;
+
+/// A case that takes longer hangs: the whole suite takes seconds.
+const CASE_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// Runs one case on a runtime of its own; what [`crate::store_conformance!`] makes its tests of.
 pub fn run<F: Future<Output = ()>>(case: F) {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .expect("a runtime for the case")
-        .block_on(case);
+        .expect("a runtime for the case");
+    let timed = async { tokio::time::timeout(CASE_TIME_MAX, case).await };
+    runtime
+        .block_on(timed)
+        .expect("a store must answer: the case hangs");
 }

@@ -8,9 +8,10 @@ use z4j_core::command::CommandState;
 use z4j_core::id::{CommandId, LinkId, ProjectId, TaskKey};
 use z4j_core::store::{
     AdvanceCommand, AdvanceOutcome, AuditStore, ClaimCommands, CommandFilter, CommandRow,
-    CommandStore, Cursor, EventOutcome, EventRow, EventStore, IdentityStore, IngestBatch,
-    IngestReceipt, IssueCommand, IssueOutcome, Page, PageRequest, StateCount, StoreError,
-    StoreErrorKind, TaskFilter, TaskQueries, TaskSort, TaskSummary,
+    CommandStore, Coordination, Cursor, EventOutcome, EventRow, EventStore, IdentityStore,
+    IngestBatch, IngestReceipt, IssueCommand, IssueOutcome, LeaseOutcome, LeaseRequest, Page,
+    PageRequest, StateCount, StoreError, StoreErrorKind, TaskFilter, TaskQueries, TaskSort,
+    TaskSummary,
 };
 use z4j_core::task::{EventKind, TaskState};
 use z4j_core::time::Timestamp;
@@ -29,6 +30,8 @@ pub(crate) enum Bug {
     PoisonFailsBatch,
     LookUpAcrossProjects,
     CursorOfAnyQuery,
+    TiesLost,
+    LeaseForAll,
 }
 
 /// The reference store with one bug, or none.
@@ -143,6 +146,9 @@ impl Planted {
         sort: TaskSort,
         page: PageRequest,
     ) -> Result<Page<TaskSummary>, StoreError> {
+        if self.has(Bug::TiesLost) {
+            return self.page_by_time_alone(project, filter, sort, page).await;
+        }
         if !self.has(Bug::CursorOfAnyQuery) {
             return self.store.tasks(project, filter, sort, page).await;
         }
@@ -163,6 +169,41 @@ impl Planted {
             .take(page.limit as usize)
             .collect();
         Ok(Page { items, next })
+    }
+
+    /// Goes on behind the last row's time, and so past the other rows of that time.
+    async fn page_by_time_alone(
+        &self,
+        project: ProjectId,
+        filter: &TaskFilter,
+        sort: TaskSort,
+        page: PageRequest,
+    ) -> Result<Page<TaskSummary>, StoreError> {
+        let all = PageRequest::first(ALL);
+        let mut rows = self.store.tasks(project, filter, sort, all).await?.items;
+        let last: Option<i64> = page.after.and_then(|cursor| cursor.as_str().parse().ok());
+        if let Some(last) = last {
+            let end = rows
+                .iter()
+                .rposition(|row| row.state_at.as_micros() == last);
+            rows.drain(..end.map_or(0, |end| end + 1));
+        }
+        let has_more = rows.len() > page.limit as usize;
+        rows.truncate(page.limit as usize);
+        let next = rows.last().filter(|_| has_more);
+        let next = next.map(|row| Cursor::new(row.state_at.as_micros().to_string()));
+        Ok(Page { items: rows, next })
+    }
+
+    pub(crate) async fn buggy_try_lease(
+        &self,
+        request: LeaseRequest,
+    ) -> Result<LeaseOutcome, StoreError> {
+        let outcome = self.store.try_lease(request).await?;
+        if self.has(Bug::LeaseForAll) {
+            return Ok(LeaseOutcome::Held { fence: 1 });
+        }
+        Ok(outcome)
     }
 
     async fn all_commands(&self) -> Result<Vec<CommandRow>, StoreError> {

@@ -116,7 +116,7 @@ impl TaskQueries for Planted {
 #[async_trait]
 impl Coordination for Planted {
     async fn try_lease(&self, request: LeaseRequest) -> Result<LeaseOutcome, StoreError> {
-        self.store.try_lease(request).await
+        self.buggy_try_lease(request).await
     }
 
     fn wakeups(&self, topic: Topic) -> BoxStream<'static, ()> {

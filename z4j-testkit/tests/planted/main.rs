@@ -53,4 +53,8 @@ planted! {
     look_up_across_projects_is_found: LookUpAcrossProjects fails ids_of_another_project_find_nothing;
     /// A cursor is taken for a mere offset, whatever it was made for.
     cursor_of_any_query_is_found: CursorOfAnyQuery fails cursor_of_another_query_is_refused;
+    /// A page goes on behind a time, though several rows have it.
+    ties_lost_between_pages_are_found: TiesLost fails every_sort_pages_completely_in_order;
+    /// Whoever asks for a lease gets it.
+    lease_for_all_is_found: LeaseForAll fails lease_is_taken_by_one_of_many;
 }
