@@ -1,5 +1,7 @@
 //! The suite that every store must pass, on SQLite.
 
+#![allow(clippy::expect_used, reason = "a test says what is wrong by panicking")]
+
 use z4j_store_sqlite::SqliteStore;
 use z4j_testkit::Fresh;
 

@@ -27,7 +27,9 @@ const WRITERS: u64 = 4;
 fn main() {
     let arguments: Vec<_> = std::env::args().collect();
     match arguments.as_slice() {
-        [_, flag, directory, round] if flag == CHILD => write_until_killed(Path::new(directory), round.parse().unwrap()),
+        [_, flag, directory, round] if flag == CHILD => {
+            write_until_killed(Path::new(directory), round.parse().unwrap())
+        }
         _ if arguments.iter().any(|argument| argument == "--list") => {
             println!("acknowledged_batches_survive_sigkill: test");
         }
@@ -36,7 +38,11 @@ fn main() {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 fn acknowledged_batches_survive_sigkill() {
@@ -46,7 +52,10 @@ fn acknowledged_batches_survive_sigkill() {
         acknowledged.extend(run_child(directory.path(), round));
         runtime().block_on(check(directory.path(), &acknowledged));
     }
-    println!("test acknowledged_batches_survive_sigkill ... ok ({} batches)", acknowledged.len());
+    println!(
+        "test acknowledged_batches_survive_sigkill ... ok ({} batches)",
+        acknowledged.len()
+    );
 }
 
 /// Kills the child in the middle of its work; answers the batches that it said were stored.
@@ -63,9 +72,16 @@ fn run_child(directory: &Path, round: u64) -> Vec<u64> {
     }
     child.kill().unwrap();
     // Whole lines that are still in the pipe were acknowledged too; the last one may be cut.
-    acknowledged.extend(lines.map_while(Result::ok).filter_map(|line| line.parse::<u64>().ok()));
+    acknowledged.extend(
+        lines
+            .map_while(Result::ok)
+            .filter_map(|line| line.parse::<u64>().ok()),
+    );
     child.wait().unwrap();
-    assert!(acknowledged.len() >= ACKS_BEFORE_KILL, "the child ended by itself");
+    assert!(
+        acknowledged.len() >= ACKS_BEFORE_KILL,
+        "the child ended by itself"
+    );
     acknowledged
 }
 
@@ -73,7 +89,10 @@ async fn check(directory: &Path, acknowledged: &[u64]) {
     let store = SqliteStore::in_dir(directory).unwrap();
     for number in acknowledged {
         let key = TaskKey::new("celery", task_id(*number));
-        let page = store.task_events(PROJECT, &key, PageRequest::first(100)).await.unwrap();
+        let page = store
+            .task_events(PROJECT, &key, PageRequest::first(100))
+            .await
+            .unwrap();
         let found = u64::try_from(page.items.len()).unwrap();
         assert_eq!(found, EVENTS_PER_BATCH, "batch {number} was acknowledged");
     }
@@ -81,13 +100,21 @@ async fn check(directory: &Path, acknowledged: &[u64]) {
     assert!(tasks >= u64::try_from(acknowledged.len()).unwrap());
     let raw = rusqlite::Connection::open(store.path()).unwrap();
     let (rows, events): (i64, i64) = raw
-        .query_row("SELECT (SELECT count(*) FROM tasks), (SELECT count(*) FROM events)", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .query_row(
+            "SELECT (SELECT count(*) FROM tasks), (SELECT count(*) FROM events)",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .unwrap();
     assert_eq!(u64::try_from(rows), Ok(tasks), "counters equal the rows");
-    assert_eq!(u64::try_from(events), Ok(tasks * EVENTS_PER_BATCH), "no batch is there in part");
-    let verdict: String = raw.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(
+        u64::try_from(events),
+        Ok(tasks * EVENTS_PER_BATCH),
+        "no batch is there in part"
+    );
+    let verdict: String = raw
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
     assert_eq!(verdict, "ok");
     store.close().await;
 }
@@ -97,7 +124,9 @@ fn write_until_killed(directory: &Path, round: u64) {
     let store = SqliteStore::in_dir(directory).unwrap();
     runtime().block_on(async {
         create_project(&store).await;
-        let writers: Vec<_> = (0..WRITERS).map(|writer| tokio::spawn(write_forever(store.clone(), round, writer))).collect();
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| tokio::spawn(write_forever(store.clone(), round, writer)))
+            .collect();
         for writer in writers {
             writer.await.unwrap();
         }
@@ -108,7 +137,10 @@ async fn write_forever(store: SqliteStore, round: u64, writer: u64) {
     for turn in 0.. {
         let number = (round << 32) | (turn * WRITERS + writer);
         for _ in 0..=u64::from(turn % 3 == 0) {
-            let _ = store.ingest(batch(number, EVENTS_PER_BATCH, 300)).await.unwrap();
+            let _ = store
+                .ingest(batch(number, EVENTS_PER_BATCH, 300))
+                .await
+                .unwrap();
         }
         let mut out = std::io::stdout().lock();
         writeln!(out, "{number}").unwrap();

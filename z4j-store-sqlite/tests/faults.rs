@@ -1,5 +1,12 @@
 //! Faults of a running store: a full disk, a bad neighbour, and what only SQLite can show.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what is wrong by panicking"
+)]
+
 mod support;
 
 use std::path::Path;
@@ -12,8 +19,8 @@ use z4j_core::id::{CommandId, EventId, UserId, UserSessionId};
 use z4j_core::limits::QUARANTINE_ROWS_MAX;
 use z4j_core::redact::Redacted;
 use z4j_core::store::{
-    CommandStore, Coordination, CreateUser, EventOutcome, EventStore, IdentityStore, IngestBatch, IssueCommand, NewSession,
-    PasswordHash, PoisonFrame, StoreErrorKind, Topic,
+    CommandStore, Coordination, CreateUser, EventOutcome, EventStore, IdentityStore, IngestBatch,
+    IssueCommand, NewSession, PasswordHash, PoisonFrame, StoreErrorKind, Topic,
 };
 use z4j_store_sqlite::{SqliteConfig, SqliteStore};
 
@@ -36,13 +43,32 @@ async fn a_full_store_refuses_whole_batches_and_keeps_the_rest() {
     create_project(&store).await;
     let stored = fill(&store).await;
     assert!(stored > 5);
-    assert_eq!(counted(&store).await, stored, "reads go on, and the refused batch left nothing");
-    assert_eq!(store.ingest(batch(stored, 5, 20_000)).await.expect_err("full").kind(), StoreErrorKind::Full);
-    assert!(store.probe(at_s(1)).await.is_ok(), "a small write fits in pages that are there");
+    assert_eq!(
+        counted(&store).await,
+        stored,
+        "reads go on, and the refused batch left nothing"
+    );
+    assert_eq!(
+        store
+            .ingest(batch(stored, 5, 20_000))
+            .await
+            .expect_err("full")
+            .kind(),
+        StoreErrorKind::Full
+    );
+    assert!(
+        store.probe(at_s(1)).await.is_ok(),
+        "a small write fits in pages that are there"
+    );
     store.close().await;
     let roomy = SqliteStore::open(SqliteConfig::new(&path)).unwrap();
     let receipt = roomy.ingest(batch(stored, 5, 20_000)).await.unwrap();
-    assert!(receipt.outcomes.iter().all(|outcome| *outcome == EventOutcome::Inserted));
+    assert!(
+        receipt
+            .outcomes
+            .iter()
+            .all(|outcome| *outcome == EventOutcome::Inserted)
+    );
     assert_eq!(counted(&roomy).await, stored + 1);
 }
 
@@ -52,8 +78,13 @@ struct SmallDisk(tempfile::TempDir);
 impl SmallDisk {
     fn mount() -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"]).arg(directory.path()).output();
-        mounted.is_ok_and(|output| output.status.success()).then(|| Self(directory))
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"])
+            .arg(directory.path())
+            .output();
+        mounted
+            .is_ok_and(|output| output.status.success())
+            .then(|| Self(directory))
     }
 
     fn path(&self) -> &Path {
@@ -69,17 +100,25 @@ impl Drop for SmallDisk {
 
 #[tokio::test]
 async fn a_full_disk_is_usable_again_once_there_is_room() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
     let ballast = disk.path().join("ballast");
     std::fs::write(&ballast, vec![0; 2 << 20]).unwrap();
-    let store = SqliteStore::open(SqliteConfig::new(disk.path().join("z4j.db")).with_readers(1)).unwrap();
+    let store =
+        SqliteStore::open(SqliteConfig::new(disk.path().join("z4j.db")).with_readers(1)).unwrap();
     create_project(&store).await;
     let stored = fill(&store).await;
     assert_eq!(counted(&store).await, stored);
     assert!(store.ingest(batch(stored, 5, 20_000)).await.is_err());
     std::fs::remove_file(ballast).unwrap();
     let receipt = store.ingest(batch(stored, 5, 20_000)).await.unwrap();
-    assert!(receipt.outcomes.iter().all(|outcome| *outcome == EventOutcome::Inserted));
+    assert!(
+        receipt
+            .outcomes
+            .iter()
+            .all(|outcome| *outcome == EventOutcome::Inserted)
+    );
     assert_eq!(counted(&store).await, stored + 1);
 }
 
@@ -112,8 +151,14 @@ async fn a_write_that_fails_costs_its_neighbours_nothing() {
             store.issue_command(command(100 + u128::from(round))),
             store.ingest(batch(round * 2 + 1, 3, 10)),
         );
-        assert_eq!(refused.expect_err("refused").kind(), StoreErrorKind::Internal);
-        assert_eq!(first.unwrap().outcomes.len() + second.unwrap().outcomes.len(), 6);
+        assert_eq!(
+            refused.expect_err("refused").kind(),
+            StoreErrorKind::Internal
+        );
+        assert_eq!(
+            first.unwrap().outcomes.len() + second.unwrap().outcomes.len(),
+            6
+        );
     }
     assert_eq!(counted(&store).await, 40);
 }
@@ -133,12 +178,17 @@ async fn the_quarantine_keeps_the_latest_frames_up_to_its_limit() {
         excerpt: Redacted::vouch(bytes::Bytes::from_static(b"{}")),
     };
     let frames = (0..limit + 50).map(frame).collect();
-    let _ = store.ingest(IngestBatch::new(at_s(0), Vec::new()).with_poison(frames)).await.unwrap();
+    let _ = store
+        .ingest(IngestBatch::new(at_s(0), Vec::new()).with_poison(frames))
+        .await
+        .unwrap();
     let db = Connection::open(store.path()).unwrap();
     let (rows, first): (u32, Vec<u8>) = db
-        .query_row("SELECT count(*), (SELECT id FROM quarantine ORDER BY key LIMIT 1) FROM quarantine", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .query_row(
+            "SELECT count(*), (SELECT id FROM quarantine ORDER BY key LIMIT 1) FROM quarantine",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .unwrap();
     assert_eq!(rows, QUARANTINE_ROWS_MAX);
     assert_eq!(EventId::from_slice(&first), Some(EventId::from_u128(50)));
@@ -150,7 +200,10 @@ async fn audit_entries_can_be_neither_changed_nor_deleted() {
     let store = SqliteStore::in_dir(directory.path()).unwrap();
     create_project(&store).await;
     let db = Connection::open(store.path()).unwrap();
-    for sql in ["UPDATE audit_entries SET action = 'x'", "DELETE FROM audit_entries"] {
+    for sql in [
+        "UPDATE audit_entries SET action = 'x'",
+        "DELETE FROM audit_entries",
+    ] {
         let refused = db.execute(sql, []).expect_err("a trigger refuses it");
         assert!(refused.to_string().contains("never"), "{refused}");
     }

@@ -1,5 +1,11 @@
 //! What a start refuses, and what it leaves behind.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what is wrong by panicking"
+)]
+
 mod support;
 
 use std::fs;
@@ -11,7 +17,9 @@ use z4j_core::store::{EventStore, IdentityStore, StoreErrorKind};
 use z4j_store_sqlite::{SqliteConfig, SqliteStore};
 
 fn refusal(path: &Path) -> StoreErrorKind {
-    SqliteStore::open(SqliteConfig::new(path)).expect_err("a refusal").kind()
+    SqliteStore::open(SqliteConfig::new(path))
+        .expect_err("a refusal")
+        .kind()
 }
 
 #[tokio::test]
@@ -43,7 +51,11 @@ fn a_newer_schema_is_refused() {
     let path = directory.path().join("z4j.db");
     drop(SqliteStore::open(SqliteConfig::new(&path)).unwrap());
     let db = Connection::open(&path).unwrap();
-    db.execute("INSERT INTO schema_migrations (version, name, checksum) VALUES (999, 'x', x'00')", []).unwrap();
+    db.execute(
+        "INSERT INTO schema_migrations (version, name, checksum) VALUES (999, 'x', x'00')",
+        [],
+    )
+    .unwrap();
     drop(db);
     assert_eq!(refusal(&path), StoreErrorKind::SchemaTooNew);
 }
@@ -63,7 +75,8 @@ fn a_database_of_another_program_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("other.db");
     let db = Connection::open(&path).unwrap();
-    db.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+    db.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
+        .unwrap();
     drop(db);
     assert_eq!(refusal(&path), StoreErrorKind::Corrupt);
     let tables: i64 = Connection::open(&path)
@@ -80,7 +93,10 @@ fn a_place_that_cannot_be_written_is_refused() {
     fs::write(&file, "").unwrap();
     let fault = SqliteStore::in_dir(file.join("below")).expect_err("a file is no directory");
     assert_eq!(fault.kind(), StoreErrorKind::Unavailable);
-    assert_eq!(refusal(&directory.path().join("absent").join("z4j.db")), StoreErrorKind::Unavailable);
+    assert_eq!(
+        refusal(&directory.path().join("absent").join("z4j.db")),
+        StoreErrorKind::Unavailable
+    );
 }
 
 /// The kernel's own tree takes no directories from anybody, root included.

@@ -24,10 +24,10 @@ const INSERT: &str = "INSERT INTO tasks (state, state_at, name, queue, worker, p
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, \
     ?24, ?25, ?26, ?27, ?28, ?29)";
 
-const UPDATE: &str = "UPDATE tasks SET state = ?1, state_at = ?2, name = ?3, queue = ?4, worker = ?5, priority = ?6, \
-    exception = ?7, exception_message = ?8, retry_count = ?9, eta = ?10, sent_at = ?11, received_at = ?12, \
-    started_at = ?13, finished_at = ?14, runtime_ms = ?15, wait_ms = ?16, agent_id = ?17, parent_task_id = ?18, \
-    root_task_id = ?19, retried_as = ?20, retry_of = ?21, tags = ?22, first_at = ?23, record = ?24 WHERE key = ?25";
+/// [`update`] adds the columns of indexes that seldom move.
+const UPDATE_HEAD: &str = "UPDATE tasks SET state = ?1, state_at = ?2, name = ?3, queue = ?4, worker = ?5, priority = ?6, \
+    exception = ?7, exception_message = ?8, retry_count = ?9, eta = ?10, sent_at = ?11, started_at = ?13, wait_ms = ?16, \
+    agent_id = ?17, parent_task_id = ?18, tags = ?22, first_at = ?23, record = ?24";
 
 /// The tasks of a batch.
 #[derive(Default)]
@@ -197,11 +197,10 @@ fn write_one(
     };
     summary.retried_as = links.retried_as;
     summary.retry_of = links.retry_of;
-    let mut statement = db.prepare_cached(if slot.stored.is_some() {
-        UPDATE
-    } else {
-        INSERT
-    })?;
+    let mut statement = match &slot.stored {
+        Some(stored) => db.prepare_cached(&update(&stored.record, record))?,
+        None => db.prepare_cached(INSERT)?,
+    };
     bind_summary(&mut statement, &summary)?;
     statement.raw_bind_parameter(23, record.view().first_seen.as_micros())?;
     statement.raw_bind_parameter(24, record.encode())?;
@@ -214,6 +213,27 @@ fn write_one(
     }
     statement.raw_execute()?;
     Ok(summary)
+}
+
+/// The update that leaves alone what did not change, because each column of an index costs its rewriting.
+fn update(before: &TaskRecord, after: &TaskRecord) -> String {
+    let (before, after) = (before.view(), after.view());
+    let mut sql = String::with_capacity(UPDATE_HEAD.len() + 100);
+    sql.push_str(UPDATE_HEAD);
+    if before.received_at != after.received_at {
+        sql.push_str(", received_at = ?12");
+    }
+    if before.finished_at != after.finished_at {
+        sql.push_str(", finished_at = ?14");
+    }
+    if before.runtime_ms != after.runtime_ms {
+        sql.push_str(", runtime_ms = ?15");
+    }
+    if before.root_task_id != after.root_task_id {
+        sql.push_str(", root_task_id = ?19");
+    }
+    sql.push_str(" WHERE key = ?25");
+    sql
 }
 
 fn bind_summary(statement: &mut rusqlite::Statement<'_>, task: &TaskSummary) -> Result<(), Fault> {

@@ -1,6 +1,7 @@
 //! What the tests of SQLite's own promises share.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 use std::sync::Arc;
 
@@ -42,7 +43,11 @@ pub(crate) async fn create_project(store: &dyn Store) {
 /// `count` events of the task `batch-{number}`, the last of which ends it.
 pub(crate) fn batch(number: u64, count: u64, bytes: usize) -> IngestBatch {
     let events = (0..count).map(|index| {
-        let kind = if index + 1 == count { EventKind::TaskSucceeded } else { EventKind::parse("task.progress") };
+        let kind = if index + 1 == count {
+            EventKind::TaskSucceeded
+        } else {
+            EventKind::parse("task.progress")
+        };
         let at = at_s(i64::try_from(index).unwrap());
         IngestEvent {
             id: EventId::from_u128((u128::from(number) << 64) | u128::from(index)),
@@ -68,5 +73,11 @@ pub(crate) fn task_id(number: u64) -> String {
 
 /// How many tasks there are, by the counters.
 pub(crate) async fn counted(store: &dyn TaskQueries) -> u64 {
-    store.state_counts(PROJECT).await.unwrap().iter().map(|count| count.count).sum()
+    store
+        .state_counts(PROJECT)
+        .await
+        .unwrap()
+        .iter()
+        .map(|count| count.count)
+        .sum()
 }
