@@ -32,7 +32,11 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     tracing::info!(address = %bound, data_dir = %settings.data_dir.display(), "z4j serves");
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone())?);
-    tokio::spawn(stop.clone().run_until_cancelled_owned(invite_again(brain.clone(), base, invited)));
+    tokio::spawn(stop.clone().run_until_cancelled_owned(invite_again(
+        brain.clone(),
+        base,
+        invited,
+    )));
     z4j_brain::serve(listener, brain, stop).await?;
     store.close().await;
     tracing::info!("z4j has stopped");

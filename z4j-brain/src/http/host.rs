@@ -119,9 +119,11 @@ mod tests {
     use super::*;
 
     fn hosts(public_url: Option<&str>, allowed: &[&str]) -> Hosts {
-        let mut config = ServerConfig::default();
-        config.public_url = public_url.map(str::to_owned);
-        config.allowed_hosts = allowed.iter().map(|&host| host.to_owned()).collect();
+        let config = ServerConfig {
+            public_url: public_url.map(str::to_owned),
+            allowed_hosts: allowed.iter().map(|&host| host.to_owned()).collect(),
+            ..ServerConfig::default()
+        };
         Hosts::new(&config)
     }
 

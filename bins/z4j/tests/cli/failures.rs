@@ -71,7 +71,8 @@ fn a_database_newer_than_the_binary_is_named_and_left_alone() {
         db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
     };
     let db = rusqlite::Connection::open(folder.path().join("z4j.db")).unwrap();
-    let sql = "INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'later', x'00')";
+    let sql =
+        "INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'later', x'00')";
     db.execute(sql, []).unwrap();
     drop(db);
     let text = sentence(&run(folder.path(), &["serve", "--bind", "127.0.0.1:0"]));
