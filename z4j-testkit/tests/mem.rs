@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use z4j_core::id::{AgentId, EventId, ProjectId, ReplicaId};
+use z4j_core::audit::{Actor, AuditDraft, AuditKey, ChainId};
+use z4j_core::id::{AgentId, AuditId, EventId, ProjectId, ReplicaId, UserId, UserSessionId};
 use z4j_core::limits::{QUARANTINE_EXCERPT_BYTES_MAX, QUARANTINE_ROWS_MAX};
 use z4j_core::redact::Redacted;
 use z4j_core::store::{
-    Coordination, EventStore, IdentityStore, IngestBatch, LeaseOutcome, LeaseRequest, PoisonFrame,
-    SetupToken, StoreErrorKind,
+    AuditWrite, Coordination, CreateUser, EventStore, IdentityStore, IngestBatch, LeaseOutcome,
+    LeaseRequest, NewSession, PasswordHash, PoisonFrame, SetupToken, StoreErrorKind,
 };
 use z4j_core::time::Timestamp;
 use z4j_testkit::Fresh;
@@ -124,4 +125,54 @@ async fn quarantine_holds_each_frame_once_cut_and_the_latest_only() {
             .all(|frame| frame.excerpt.get().len() == QUARANTINE_EXCERPT_BYTES_MAX)
     );
     assert!(store.quarantine(ProjectId::from_u128(9)).is_empty());
+}
+
+fn entry(id: u128) -> AuditWrite {
+    AuditWrite {
+        id: AuditId::from_u128(id),
+        chain: ChainId::Instance,
+        draft: AuditDraft::new(Timestamp::EPOCH, Actor::System, "a.b"),
+        key: Arc::new(AuditKey::new("k1", [7; 32])),
+    }
+}
+
+fn person() -> CreateUser {
+    CreateUser {
+        id: UserId::from_u128(1),
+        email: "ann@example.org".to_owned(),
+        display_name: "Ann".to_owned(),
+        password_hash: PasswordHash::new("$argon2id$x".to_owned()),
+        is_admin: false,
+        membership: None,
+        at: Timestamp::EPOCH,
+        audit: entry(1),
+    }
+}
+
+fn session_of(user_id: UserId) -> NewSession {
+    NewSession {
+        id: UserSessionId::from_u128(2),
+        token_hash: [3; 32],
+        user_id,
+        created_at: Timestamp::EPOCH,
+        idle_until: Timestamp::LATEST,
+        expires_at: Timestamp::LATEST,
+        remember: false,
+        origin: None,
+        user_agent: None,
+        audit: entry(2),
+    }
+}
+
+#[tokio::test]
+async fn session_of_a_disabled_person_is_absent_while_they_are() {
+    let store = MemStore::new();
+    let user = person();
+    let _ = store.create_user(user.clone()).await.unwrap();
+    store.create_session(session_of(user.id)).await.unwrap();
+    for is_active in [true, false, true] {
+        store.set_user_active(user.id, is_active);
+        let found = store.session(&[3; 32], Timestamp::EPOCH).await.unwrap();
+        assert_eq!(found.is_some(), is_active);
+    }
 }
