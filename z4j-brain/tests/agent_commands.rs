@@ -1,4 +1,12 @@
 //! Commands from REST to an agent and back, and what becomes of them when it goes wrong.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::future_not_send,
+    reason = "a test program: a failure is a panic"
+)]
 
 mod common;
 

@@ -1,4 +1,12 @@
 //! What agents say of themselves, of their workers and of their queues, and what dashboards hear of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::future_not_send,
+    reason = "a test program: a failure is a panic"
+)]
 
 mod common;
 

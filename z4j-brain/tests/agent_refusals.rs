@@ -1,5 +1,13 @@
 //! What a brain does with agents that do wrong: the close code of the protocol, the reason on the agent's page, and
 //! nobody else is disturbed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::future_not_send,
+    reason = "a test program: a failure is a panic"
+)]
 
 mod common;
 
@@ -83,73 +91,73 @@ async fn a_first_frame_that_is_no_hello_of_protocol_2_is_closed_as_the_protocol_
     }
 }
 
+/// A wrong that an agent can do on a live link, and what must come of it.
+struct Wrong {
+    name: &'static str,
+    frames: fn(&mut FakeAgent) -> Vec<Vec<u8>>,
+    code: u16,
+    reason: &'static str,
+}
+
+const fn wrong(
+    name: &'static str,
+    frames: fn(&mut FakeAgent) -> Vec<Vec<u8>>,
+    code: u16,
+    reason: &'static str,
+) -> Wrong {
+    Wrong {
+        name,
+        frames,
+        code,
+        reason,
+    }
+}
+
+fn beat(agent: &mut FakeAgent) -> Vec<u8> {
+    let beat = agent.sign(FrameType::Heartbeat, "hb_1", &json!({}));
+    beat.unwrap()
+}
+
+fn our_own_kind(agent: &mut FakeAgent) -> Vec<u8> {
+    let ack = json!({"acked_id": "x"});
+    agent.sign(FrameType::EventBatchAck, "eba_1", &ack).unwrap()
+}
+
+fn too_large(agent: &mut FakeAgent) -> Vec<u8> {
+    let payload = spoil::oversize_payload(1 << 20);
+    agent.sign(FrameType::EventBatch, "ev_1", &payload).unwrap()
+}
+
+const UNKNOWN_TYPE: &[u8] = br#"{"v":2,"type":"greeting","id":"g","ts":null,"payload":{}}"#;
+
+const WRONGS: [Wrong; 7] = [
+    wrong("bad mac", |agent| vec![spoil::mac(&beat(agent))], 4403, "bad_signature"),
+    wrong(
+        "changed after signing",
+        |agent| vec![spoil::member(&beat(agent), "/id", |id| *id = json!("hb_2"))],
+        4403,
+        "bad_signature",
+    ),
+    wrong("replayed", |agent| vec![beat(agent); 2], 4403, "bad_sequence"),
+    wrong("unknown type", |_| vec![UNKNOWN_TYPE.to_vec()], 1011, "unknown_frame_type"),
+    wrong("not json", |_| vec![b"{\"v\":2".to_vec()], 1011, "not_json"),
+    wrong("our own kind of frame", |agent| vec![our_own_kind(agent)], 1011, "malformed_frame"),
+    wrong("too large", |agent| vec![too_large(agent)], 4400, "frame_too_large"),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_frame_ends_its_own_link_only() {
     let (_directory, brain) = brain().await;
     let (_, mut bystander) = agent(&brain, "bystander").await;
-    let unknown = br#"{"v":2,"type":"greeting","id":"g","ts":null,"payload":{}}"#.to_vec();
-    let beat = |agent: &mut FakeAgent| {
-        agent
-            .sign(FrameType::Heartbeat, "hb_1", &json!({}))
-            .unwrap()
-    };
-    type Spoil<'a> = Box<dyn Fn(&mut FakeAgent) -> Vec<Vec<u8>> + 'a>;
-    let cases: [(&str, Spoil<'_>, u16, &str); 7] = [
-        (
-            "bad mac",
-            Box::new(|agent| vec![spoil::mac(&beat(agent))]),
-            4403,
-            "bad_signature",
-        ),
-        (
-            "changed after signing",
-            Box::new(|agent| vec![spoil::member(&beat(agent), "/id", |id| *id = json!("hb_2"))]),
-            4403,
-            "bad_signature",
-        ),
-        (
-            "replayed",
-            Box::new(|agent| vec![beat(agent); 2]),
-            4403,
-            "bad_sequence",
-        ),
-        (
-            "unknown type",
-            Box::new(|_| vec![unknown.clone()]),
-            1011,
-            "unknown_frame_type",
-        ),
-        (
-            "not json",
-            Box::new(|_| vec![b"{\"v\":2".to_vec()]),
-            1011,
-            "not_json",
-        ),
-        (
-            "our own kind of frame",
-            Box::new(|agent| {
-                vec![
-                    agent
-                        .sign(FrameType::EventBatchAck, "eba_1", &json!({"acked_id": "x"}))
-                        .unwrap(),
-                ]
-            }),
-            1011,
-            "malformed_frame",
-        ),
-        (
-            "too large",
-            Box::new(|agent| {
-                let payload = spoil::oversize_payload(1 << 20);
-                vec![agent.sign(FrameType::EventBatch, "ev_1", &payload).unwrap()]
-            }),
-            4400,
-            "frame_too_large",
-        ),
-    ];
-    for (name, spoiled, code, reason) in cases {
+    for Wrong {
+        name,
+        frames,
+        code,
+        reason,
+    } in WRONGS
+    {
         let (credentials, mut agent) = agent(&brain, name).await;
-        for frame in spoiled(&mut agent) {
+        for frame in frames(&mut agent) {
             agent.send_raw(frame).await.unwrap();
         }
         assert_eq!(agent.wait_close(WAIT).await.unwrap(), Some(code), "{name}");

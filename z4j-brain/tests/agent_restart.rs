@@ -1,4 +1,12 @@
 //! A brain that dies five times while agents send shuffled and doubled frames stores every event exactly once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::future_not_send,
+    reason = "a test program: a failure is a panic"
+)]
 
 mod common;
 
@@ -21,7 +29,7 @@ const KILLS: u64 = 5;
 fn shuffled_frames(agent: usize) -> Vec<(String, FakeEvent)> {
     let lives = (0..TASKS_PER_AGENT).flat_map(|task| {
         let task = FakeTask::new("celery", &format!("a{agent}-t{task}"), "shop.charge");
-        if agent % 2 == 0 {
+        if agent.is_multiple_of(2) {
             task.succeeds()
         } else {
             task.succeeds_after_retries(1)
@@ -47,7 +55,7 @@ async fn send_all(
         return;
     };
     for (at, (id, event)) in frames.clone().into_iter().enumerate() {
-        for _ in 0..1 + usize::from(at % 10 == 0) {
+        for _ in 0..1 + usize::from(at.is_multiple_of(10)) {
             if agent
                 .send_batch(id.as_str(), std::slice::from_ref(&event))
                 .await
@@ -125,7 +133,11 @@ async fn every_event_is_stored_exactly_once_across_five_kills() {
 
 async fn check(brain: &TestBrain, frames: &[Vec<(String, FakeEvent)>]) {
     for agent in 0..AGENTS {
-        let (events, retries) = if agent % 2 == 0 { (3, 0) } else { (5, 1) };
+        let (events, retries) = if agent.is_multiple_of(2) {
+            (3, 0)
+        } else {
+            (5, 1)
+        };
         for task in 0..TASKS_PER_AGENT {
             let key = TaskKey::new("celery", format!("a{agent}-t{task}"));
             let stored = brain

@@ -1,4 +1,12 @@
 //! What published agents really sent, sent again to this brain.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::future_not_send,
+    reason = "a test program: a failure is a panic"
+)]
 
 mod common;
 
