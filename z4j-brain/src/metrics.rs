@@ -24,6 +24,7 @@ pub(crate) struct Metrics {
     pub(crate) events_duplicate: Counter,
     /// Events that went to the quarantine.
     pub(crate) events_quarantined: Counter,
+    events_second_hand: Counter,
     /// Events in a commit.
     pub(crate) commit_events: Histogram,
     /// From reading a frame to handing its ack to the socket.
@@ -47,6 +48,7 @@ impl Metrics {
             events_ingested: counter("z4j_events_ingested_total"),
             events_duplicate: counter("z4j_events_duplicate_total"),
             events_quarantined: counter("z4j_events_quarantined_total"),
+            events_second_hand: counter("z4j_events_second_hand_total"),
             commit_events: histogram("z4j_commit_events"),
             ack_seconds: histogram("z4j_ack_seconds"),
             agents_online: gauge("z4j_agents_online"),
@@ -59,6 +61,12 @@ impl Metrics {
     pub(crate) fn refused(&self, code: &'static str) {
         self.labelled("z4j_agent_refused_total", "code", code)
             .increment(1);
+    }
+
+    /// Events were left to the agents that saw them happen.
+    pub(crate) fn second_hand(&self, count: usize) {
+        self.events_second_hand
+            .increment(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     /// A task reached a state.
@@ -128,6 +136,10 @@ fn describe(recorder: &PrometheusRecorder) {
         (
             "z4j_events_quarantined_total",
             "Events that can never be stored.",
+        ),
+        (
+            "z4j_events_second_hand_total",
+            "Events about a worker whose own agent is connected and reports them.",
         ),
         (
             "z4j_tasks_total",

@@ -123,6 +123,9 @@ impl Vitals {
             let print = worker_details::fingerprint(&worker);
             let key = (engine.to_owned(), worker.name.clone());
             worker.at = self.first_heard(key, print, heard.at);
+            if worker.own_link.is_some() {
+                shared.links.owners.claim(link, engine, &worker.name);
+            }
             let is_fresh = worker.at == heard.at;
             shared.reports.worker(worker, is_fresh);
         }

@@ -116,7 +116,7 @@ impl Inbound {
         received: Received,
     ) {
         let shared = &*self.shared;
-        let decoded = match verified.decode() {
+        let mut decoded = match verified.decode() {
             Ok(Frame::EventBatch(batch)) => self.decoder.batch(shared, &verified.id, &batch, frame),
             _ => self
                 .decoder
@@ -127,6 +127,14 @@ impl Inbound {
                 .reports
                 .refuse(shared, &self.link.agent, &RefusalNote::event(poison.reason));
         }
+        let told = decoded.events.len();
+        let owners = &shared.links.owners;
+        decoded
+            .events
+            .retain(|event| !owners.is_second_hand(&self.link, event));
+        shared
+            .metrics
+            .second_hand(told.saturating_sub(decoded.events.len()));
         for event in &decoded.events {
             self.vitals.event(shared, &self.link, event, received.at);
         }

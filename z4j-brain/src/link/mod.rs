@@ -7,6 +7,7 @@ mod handle;
 mod handshake;
 mod inbound;
 mod outbox;
+mod owners;
 mod pace;
 mod registry;
 mod session;

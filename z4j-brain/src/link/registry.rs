@@ -12,6 +12,7 @@ use z4j_core::id::{AgentId, LinkId, ProjectId};
 use z4j_core::wire::CloseCode;
 
 use super::handle::LinkHandle;
+use super::owners::Owners;
 use super::pace::Pace;
 use super::tokens::TokenCache;
 
@@ -24,6 +25,8 @@ pub(crate) struct Registry {
     links: Mutex<BTreeMap<AgentId, Vec<Arc<LinkHandle>>>>,
     links_per_agent_max: usize,
     is_open: AtomicBool,
+    /// Which link speaks for which worker.
+    pub(crate) owners: Owners,
     /// Log lines about callers that are no agent.
     strangers: Mutex<Pace>,
     /// Token look-ups of the last seconds.
@@ -55,6 +58,7 @@ impl Registry {
             links: Mutex::new(BTreeMap::new()),
             links_per_agent_max,
             is_open: AtomicBool::new(false),
+            owners: Owners::default(),
             strangers: Mutex::new(Pace::new(
                 STRANGER_LINES_PER_SECOND,
                 STRANGER_LINES_PER_SECOND,
@@ -163,6 +167,7 @@ impl Registry {
     }
 
     pub(super) fn remove(&self, agent: AgentId, id: LinkId) {
+        self.owners.release(id);
         let mut links = self.lock();
         if let Some(of_agent) = links.get_mut(&agent) {
             of_agent.retain(|link| link.id != id);

@@ -1,0 +1,80 @@
+//! Which links speak for which workers.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{PoisonError, RwLock};
+
+use z4j_core::id::{LinkId, ProjectId};
+use z4j_core::store::IngestEvent;
+
+use super::handle::LinkHandle;
+
+/// Workers that one link can speak for. A process is one worker of an engine, or a few.
+const WORKERS_PER_LINK_MAX: usize = 16;
+
+/// The workers that live links vouch for, by project, engine and name.
+///
+/// Agents of some engines watch the broker, so each of them reports what happens on every worker, with the time at which it
+/// happened to look. Only the report of the worker's own process is the transition; the others are echoes of it, a few
+/// milliseconds off, and told apart from a second attempt by nothing but this.
+#[derive(Debug, Default)]
+pub(crate) struct Owners(RwLock<HashMap<ProjectId, Engines>>);
+
+type Engines = HashMap<String, HashMap<String, BTreeSet<LinkId>>>;
+
+impl Owners {
+    /// Notes that `link` is the process of this worker.
+    pub(crate) fn claim(&self, link: &LinkHandle, engine: &str, worker: &str) {
+        if self.holds(link.project_id(), engine, worker, link.id) {
+            return;
+        }
+        let mut projects = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let engines = projects.entry(link.project_id()).or_default();
+        let held = engines
+            .values()
+            .flat_map(HashMap::values)
+            .filter(|links| links.contains(&link.id))
+            .count();
+        if held < WORKERS_PER_LINK_MAX {
+            let workers = engines.entry(engine.to_owned()).or_default();
+            workers
+                .entry(worker.to_owned())
+                .or_default()
+                .insert(link.id);
+        }
+    }
+
+    /// Forgets what `link` vouched for.
+    pub(super) fn release(&self, link: LinkId) {
+        let mut projects = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        projects.retain(|_, engines| {
+            engines.retain(|_, workers| {
+                workers.retain(|_, links| {
+                    links.remove(&link);
+                    !links.is_empty()
+                });
+                !workers.is_empty()
+            });
+            !engines.is_empty()
+        });
+    }
+
+    /// Whether another process, which is connected, reports this event itself.
+    pub(crate) fn is_second_hand(&self, link: &LinkHandle, event: &IngestEvent) -> bool {
+        let (Some(worker), Some(_)) = (&event.worker, &event.task) else {
+            return false;
+        };
+        let projects = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        projects
+            .get(&event.project_id)
+            .and_then(|engines| engines.get(&*event.engine)?.get(&**worker))
+            .is_some_and(|links| !links.contains(&link.id))
+    }
+
+    fn holds(&self, project: ProjectId, engine: &str, worker: &str, link: LinkId) -> bool {
+        let projects = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        projects
+            .get(&project)
+            .and_then(|engines| engines.get(engine)?.get(worker))
+            .is_some_and(|links| links.contains(&link))
+    }
+}
