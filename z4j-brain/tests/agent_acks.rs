@@ -11,7 +11,6 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{
@@ -19,7 +18,7 @@ use common::{
     works,
 };
 use serde_json::json;
-use z4j_core::store::StoreErrorKind;
+use z4j_core::store::{StoreErrorKind, TaskDetail};
 use z4j_core::task::TaskState;
 use z4j_core::wire::{FrameType, Heartbeat};
 use z4j_testkit::fake_agent::{FakeAgent, FakeAgentError, FakeTask, Incoming};
@@ -180,27 +179,32 @@ async fn a_brain_that_stops_acknowledges_what_it_read_and_says_1001() {
     }
 }
 
-/// Sends many small frames and counts their acks.
-async fn flood(mut agent: FakeAgent, frames: usize, acked: Arc<AtomicUsize>) {
+/// Sends many small frames and waits for all of their acks.
+async fn flood(mut agent: FakeAgent, frames: usize) {
     for number in 0..frames {
         let event = json!({"events": [{
             "id": "", "kind": "task.received", "engine": "celery", "task_id": format!("flood-{number}"),
             "occurred_at": "2026-01-01T00:00:00Z", "data": {},
         }]});
+        let id = format!("ev_{number}");
         agent
-            .send(FrameType::EventBatch, &format!("ev_{number}"), &event)
+            .send(FrameType::EventBatch, &id, &event)
             .await
             .unwrap();
     }
-    let beat = Heartbeat {
-        buffer_size: 777,
+    agent.heartbeat_with(&beat_of(777)).await.unwrap();
+    let mut acked = 0;
+    while acked < frames {
+        let incoming = agent.recv(WAIT).await.unwrap();
+        acked += usize::from(matches!(incoming, Incoming::Ack(_)));
+    }
+}
+
+/// A heartbeat that can be told from others.
+fn beat_of(buffer_size: u64) -> Heartbeat {
+    Heartbeat {
+        buffer_size,
         ..Heartbeat::default()
-    };
-    agent.heartbeat_with(&beat).await.unwrap();
-    while acked.load(Ordering::Acquire) < frames {
-        if matches!(agent.recv(WAIT).await.unwrap(), Incoming::Ack(_)) {
-            acked.fetch_add(1, Ordering::AcqRel);
-        }
     }
 }
 
@@ -209,41 +213,34 @@ async fn one_agent_that_floods_does_not_hold_up_the_acks_of_another() {
     const FRAMES: usize = 6_000;
     let (_directory, store, brain) = faulty_brain().await;
     let (flooder, noisy) = agent(&brain, "noisy").await;
-    let (_, mut quiet) = agent(&brain, "quiet").await;
+    let (bystander, mut quiet) = agent(&brain, "quiet").await;
     store.plan(FaultPlan::Stall);
-    let acked = Arc::new(AtomicUsize::new(0));
-    let flooding = tokio::spawn(flood(noisy, FRAMES, Arc::clone(&acked)));
-    // Heartbeats pass although no commit does, and this one was sent after the flood: all of it has been read.
+    let flooding = tokio::spawn(flood(noisy, FRAMES));
+    // Heartbeats pass although no commit does, and each was sent after the frames: all of them have been read.
     agent_when(&brain, &flooder, "the flood is read", |row| {
         row.buffer_entries == Some(777)
     })
     .await;
-    let batch = quiet
-        .send_events(&FakeTask::new("celery", "small", "shop.charge").succeeds())
-        .await
-        .unwrap();
-    quiet
-        .heartbeat_with(&Heartbeat {
-            buffer_size: 778,
-            ..Heartbeat::default()
-        })
-        .await
-        .unwrap();
-    let rows = || async { brain.store().agents(brain.project()).await.unwrap() };
-    eventually("the small frame is read", || async {
-        rows()
-            .await
-            .iter()
-            .any(|row| row.buffer_entries == Some(778))
-            .then_some(())
+    let small = FakeTask::new("celery", "small", "shop.charge").succeeds();
+    let batch = quiet.send_events(&small).await.unwrap();
+    quiet.heartbeat_with(&beat_of(778)).await.unwrap();
+    agent_when(&brain, &bystander, "the small frame is read", |row| {
+        row.buffer_entries == Some(778)
     })
     .await;
     store.plan(FaultPlan::Sound);
     quiet.wait_ack(&batch, WAIT).await.unwrap();
-    let before = acked.load(Ordering::Acquire);
-    assert!(
-        before < 5_000,
-        "{before} of {FRAMES} frames of the flood were served first"
-    );
     flooding.await.unwrap();
+    // What one commit took in carries one time.
+    let taken_in = |task: TaskDetail| task.summary.created_at;
+    let small = taken_in(task(&brain, "small").await.unwrap());
+    let last = taken_in(
+        task(&brain, &format!("flood-{}", FRAMES - 1))
+            .await
+            .unwrap(),
+    );
+    assert!(
+        small < last,
+        "the small frame had to wait for the whole flood"
+    );
 }
