@@ -177,7 +177,8 @@ CREATE INDEX tasks_by_queue ON tasks (project, queue, state_at) WHERE queue IS N
 CREATE INDEX tasks_by_worker ON tasks (project, worker, state_at) WHERE worker IS NOT NULL;
 CREATE INDEX tasks_by_receipt ON tasks (project, received_at);
 CREATE INDEX tasks_by_finish ON tasks (project, finished_at);
-CREATE INDEX tasks_by_runtime ON tasks (project, runtime_ms);
+-- Many tasks run equally long, so this one holds the order of ties too.
+CREATE INDEX tasks_by_runtime ON tasks (project, runtime_ms, engine, task_id);
 CREATE INDEX tasks_by_root ON tasks (project, root_task_id) WHERE root_task_id IS NOT NULL;
 
 -- A person's retries. Either task may be unknown yet; `tasks` has copies.
