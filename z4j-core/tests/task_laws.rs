@@ -61,7 +61,8 @@ fn events() -> impl Strategy<Value = Vec<TaskEvent>> {
     let one = (kinds(), 0_i64..12, proptest::option::of(1_u128..3), facts());
     let event = one.prop_map(|(kind, time, agent, facts)| TaskEvent {
         kind,
-        at: Timestamp::from_micros(time * 25_000_000),
+        // Steps of three seconds: some starts are echoes, some are not.
+        at: Timestamp::from_micros(time * 3_000_000),
         agent: agent.map(AgentId::from_u128),
         facts,
     });
@@ -74,6 +75,15 @@ fn merged(events: &[TaskEvent]) -> TaskRecord {
         record.absorb(event);
     }
     record
+}
+
+/// A start within five seconds of an end, of a task that was received, but not after that end.
+fn is_echo(events: &[TaskEvent], ended_at: Timestamp, started_at: Timestamp) -> bool {
+    let receipts = events
+        .iter()
+        .filter(|event| event.kind == EventKind::TaskReceived);
+    let latest = receipts.map(|event| event.at).max();
+    latest.is_some_and(|at| at <= ended_at) && started_at.since(ended_at).as_secs() <= 5
 }
 
 /// Seen once, in the order of their times, by the simplest machine there is.
@@ -97,7 +107,7 @@ fn model(events: &[TaskEvent]) -> (TaskState, Timestamp) {
         )
     });
     // What sets a state whatever came before; the rest only counts when nothing better is known.
-    let mut state = None;
+    let mut state: Option<(TaskState, Timestamp)> = None;
     let mut weak = BTreeMap::new();
     for event in sorted {
         let next = match event.kind {
@@ -105,7 +115,10 @@ fn model(events: &[TaskEvent]) -> (TaskState, Timestamp) {
             EventKind::TaskFailed => Some(TaskState::Failure),
             EventKind::TaskRevoked => Some(TaskState::Revoked),
             EventKind::TaskRejected => Some(TaskState::Rejected),
-            EventKind::TaskStarted => Some(TaskState::Started),
+            EventKind::TaskStarted => match state {
+                Some((ended, at)) if ended.is_terminal() && is_echo(events, at, event.at) => None,
+                _ => Some(TaskState::Started),
+            },
             EventKind::TaskRetried => match state {
                 Some((
                     TaskState::Success

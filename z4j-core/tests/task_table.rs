@@ -8,8 +8,8 @@
 use serde_json::value::RawValue;
 use z4j_core::id::AgentId;
 use z4j_core::task::{
-    AbsorbReason, EventKind, RefuseReason, TaskEvent, TaskFacts, TaskRecord, TaskState, Transition,
-    Verdict, apply, transition,
+    AbsorbReason, EventKind, RefuseReason, TaskEvent, TaskRecord, TaskState, Transition, Verdict,
+    apply, transition,
 };
 use z4j_core::time::Timestamp;
 
@@ -286,13 +286,13 @@ fn a_rerun_does_not_show_the_receipt_of_the_first_run() {
         event(EventKind::TaskReceived, 0, "{}"),
         event(EventKind::TaskStarted, 1_000, "{}"),
         event(EventKind::TaskFailed, 2_000, "{}"),
-        event(EventKind::TaskStarted, 9_000, "{}"),
+        event(EventKind::TaskStarted, 9_000_000, "{}"),
     ];
     let record = record(&events);
     let view = record.view();
     assert_eq!(
         (view.received_at, view.wait_ms, view.started_at),
-        (None, None, Some(at(9_000)))
+        (None, None, Some(at(9_000_000)))
     );
 }
 
@@ -387,50 +387,4 @@ fn arguments_beat_a_marker_that_stands_for_them() {
         event(EventKind::TaskReceived, 2, r#"{"args":"[REDACTED]"}"#),
     ];
     assert_eq!(record(&events).view().args, Some(r#"[1,{"a":null}]"#));
-}
-
-#[test]
-fn a_record_survives_its_stored_form() {
-    let facts = TaskFacts {
-        eta: Some(at(9)),
-        retries: Some(2),
-        tags: vec!["a".into(), "b".into()],
-        priority: Some("high".into()),
-        ..TaskFacts::default()
-    };
-    let mut events = celery_retry();
-    events.push(
-        TaskEvent::new(EventKind::TaskSent, at(-5))
-            .with_facts(facts)
-            .with_agent(AgentId::from_u128(7)),
-    );
-    let record = record(&events);
-    let bytes = record.encode();
-    assert_eq!(TaskRecord::decode(&bytes).unwrap(), record);
-    assert!(bytes.len() < 300, "{} bytes", bytes.len());
-    assert_eq!(
-        (record.view().tags.len(), record.view().eta),
-        (2, Some(at(9)))
-    );
-}
-
-#[test]
-fn a_damaged_or_newer_stored_form_is_refused() {
-    let bytes = record(&celery_retry()).encode();
-    assert!(TaskRecord::decode(&[]).is_err());
-    assert!(TaskRecord::decode(&bytes[..bytes.len() - 1]).is_err());
-    let mut newer = bytes;
-    newer[0] = 99;
-    assert!(
-        TaskRecord::decode(&newer)
-            .unwrap_err()
-            .to_string()
-            .contains("99")
-    );
-}
-
-#[test]
-fn the_page_about_task_states_is_current() {
-    let page = include_str!("../../docs/task-states.md");
-    assert_eq!(page, z4j_core::task::document(), "run `cargo xtask gen`");
 }

@@ -1,5 +1,7 @@
 //! The attempts of a task, as a set of times.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
@@ -9,6 +11,12 @@ use crate::time::Timestamp;
 /// Keeping the greatest N of a union is itself order-free, so the cap does not disturb the merge; past it,
 /// [`Attempts::retry_count`] stops growing (a count reported by the engine still does).
 const MARKS_MAX: usize = 256;
+
+/// How far behind the end of an attempt another agent's report of its start may be stamped.
+///
+/// Published Celery agents stamp the time at which they look at the broker, so a second agent's copy of a start can lie after
+/// the first agent's copy of the end; some 10 ms were seen. A task that is really run again is received again first.
+pub(super) const ECHO_WINDOW: Duration = Duration::from_secs(5);
 
 /// What a mark says. The order is the order of marks of the same microsecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -75,7 +83,8 @@ impl Attempts {
     /// Ends of one kind with no beginning between them are reports of the same end.
     pub(super) fn attempt_of(&self, at: Timestamp, mark: Mark) -> Attempt {
         let mut received_at = None;
-        for entry in self.0.iter().rev().filter(|entry| **entry <= (at, mark)) {
+        let marks: Vec<_> = self.marks().filter(|entry| *entry <= (at, mark)).collect();
+        for entry in marks.iter().rev() {
             match entry {
                 (time, Mark::Began) => {
                     return Attempt {
@@ -102,12 +111,9 @@ impl Attempts {
     /// of the last attempt, up to its beginning.
     fn received_before(&self, began_at: Timestamp) -> Option<Timestamp> {
         let mut is_past_end = false;
-        for (time, mark) in self
-            .0
-            .iter()
-            .rev()
-            .filter(|entry| **entry < (began_at, Mark::Began))
-        {
+        let before = (began_at, Mark::Began);
+        let marks: Vec<_> = self.marks().filter(|entry| *entry < before).collect();
+        for (time, mark) in marks.iter().rev() {
             match mark {
                 Mark::Received => return Some(*time),
                 Mark::Retried | Mark::Ended => is_past_end = true,
@@ -132,8 +138,31 @@ impl Attempts {
         self.end_groups().filter_map(|group| group.retried_at)
     }
 
+    /// The marks without echoes: starts that lie shortly after an end although nothing was received in between, of a task
+    /// whose receipts are reported. After a retry the receipt may be stamped before it, but not before the start.
+    fn marks(&self) -> impl Iterator<Item = (Timestamp, Mark)> + '_ {
+        let has_receipts = self.0.iter().any(|(_, mark)| *mark == Mark::Received);
+        let mut is_received = !has_receipts;
+        let mut ended_at: Option<Timestamp> = None;
+        self.0.iter().copied().filter(move |(at, mark)| {
+            match mark {
+                Mark::Received => is_received = true,
+                Mark::Retried => ended_at = Some(*at),
+                Mark::Ended => (ended_at, is_received) = (Some(*at), !has_receipts),
+                Mark::Began => {
+                    let is_soon = ended_at.is_some_and(|end| at.since(end) <= ECHO_WINDOW);
+                    if is_soon && !is_received {
+                        return false;
+                    }
+                    (ended_at, is_received) = (None, !has_receipts);
+                }
+            }
+            true
+        })
+    }
+
     fn end_groups(&self) -> impl Iterator<Item = EndGroup> + '_ {
-        let mut marks = self.0.iter();
+        let mut marks = self.marks();
         std::iter::from_fn(move || {
             let mut group: Option<EndGroup> = None;
             for (at, mark) in marks.by_ref() {
@@ -144,7 +173,7 @@ impl Attempts {
                         break;
                     }
                     (Mark::Retried | Mark::Ended, found) => {
-                        let retried_at = (*mark == Mark::Retried).then_some(*at);
+                        let retried_at = (mark == Mark::Retried).then_some(at);
                         match found {
                             Some(group) => group.retried_at = retried_at.or(group.retried_at),
                             None => {

@@ -39,7 +39,7 @@ a running task went silent.
 - A fact is never replaced by an absent or placeholder value. Of several reports the latest one counts; arguments as an
   array or object count more than a text that stands for them.
 - Error, traceback, reason, result and runtime belong to the attempt that reported them. A later start ends their time: they
-  are neither shown for the new attempt nor kept.
+  are not shown for the new attempt.
 - Start, received and waiting times are those of the current attempt. Some engines hand out the next attempt before they
   report that the last one is retried; that receipt counts for the next attempt.
 - Runtime is what the engine measured, else the time from start to end of the same attempt, for failures too.

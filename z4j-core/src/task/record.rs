@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::AgentId;
 use crate::time::Timestamp;
 
-use super::attempts::Attempts;
+use super::attempts::{Attempts, Mark};
 use super::register::Register;
 use super::table::{Latest, mark_of};
 use super::{EventKind, TaskEvent, Text};
@@ -44,7 +44,8 @@ pub(super) struct Lasting {
     pub(super) retries: u32,
 }
 
-/// Facts about how an attempt ended. Those from before the latest start are let go: no event can make them current again.
+/// Facts about how an attempt ended, the latest of each. Which of them belong to the current attempt is for the view to say:
+/// a later event can show that a start was only an echo.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Outcome {
     pub(super) result: Register<Text>,
@@ -86,15 +87,7 @@ impl TaskRecord {
         if let Some(mark) = mark_of(&event.kind) {
             changed |= self.attempts.insert(event.at, mark);
         }
-        changed |= self.lasting.offer(event);
-        let floor = self.attempt_floor();
-        if event.kind == EventKind::TaskStarted {
-            changed |= self.outcome.forget_before(floor);
-        }
-        if event.at >= floor {
-            changed |= self.outcome.offer(event);
-        }
-        changed
+        changed | self.lasting.offer(event) | self.outcome.offer(event)
     }
 
     /// The record that knows what both know.
@@ -106,16 +99,17 @@ impl TaskRecord {
         joined.attempts.join(&other.attempts);
         joined.lasting.join(&other.lasting);
         joined.outcome.join(&other.outcome);
-        let floor = joined.attempt_floor();
-        joined.outcome.forget_before(floor);
         joined
     }
 
     /// Facts about an outcome from before this time belong to an attempt that is over.
     pub(super) fn attempt_floor(&self) -> Timestamp {
-        self.latest
-            .started
-            .unwrap_or(Timestamp::from_micros(i64::MIN))
+        let ended_at = self.latest.end().map(|end| end.at);
+        let began_at = match ended_at.filter(|end| !self.latest.is_rerun_after(*end)) {
+            Some(end) => self.attempts.attempt_of(end, Mark::Ended).began_at,
+            None => self.latest.started,
+        };
+        began_at.unwrap_or(Timestamp::from_micros(i64::MIN))
     }
 }
 
@@ -223,14 +217,5 @@ impl Outcome {
         self.traceback.shift(shift, base);
         self.reason.shift(shift, base);
         self.runtime_ms.shift(shift, base);
-    }
-
-    fn forget_before(&mut self, floor: Timestamp) -> bool {
-        self.result.forget_before(floor)
-            | self.exception.forget_before(floor)
-            | self.exception_message.forget_before(floor)
-            | self.traceback.forget_before(floor)
-            | self.reason.forget_before(floor)
-            | self.runtime_ms.forget_before(floor)
     }
 }

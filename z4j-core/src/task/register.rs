@@ -58,13 +58,12 @@ impl<T: Ord + Clone> Register<T> {
         self.0.as_ref().map(|(_, value)| value)
     }
 
-    /// Lets go of a report from before `floor`.
-    pub(super) fn forget_before(&mut self, floor: Timestamp) -> bool {
-        let outdated = self.0.as_ref().is_some_and(|(at, _)| *at < floor);
-        if outdated {
-            self.0 = None;
-        }
-        outdated
+    /// The best value, if it was reported at `floor` or later.
+    pub(super) fn value_since(&self, floor: Timestamp) -> Option<&T> {
+        self.0
+            .as_ref()
+            .filter(|(at, _)| *at >= floor)
+            .map(|(_, value)| value)
     }
 
     /// Puts the time of the report elsewhere on the time line.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-use super::attempts::Mark;
+use super::attempts::{ECHO_WINDOW, Mark};
 use super::{EventKind, TaskState};
 
 /// The latest time of each kind of event.
@@ -38,9 +38,9 @@ pub(super) struct Rule {
 /// The first row that applies gives the state.
 pub(super) const RULES: &[Rule] = &[
     Rule {
-        when: "an end (success, failure, revoked, rejected), and no start later than the latest end",
+        when: "an end (success, failure, revoked, rejected), and no start later than the latest end; a start within 5 s of it does not count where receipts are known and none is later than the end",
         gives: "the latest end; of several at the same microsecond success, then failure, then revoked",
-        standing: |t| t.end().filter(|end| t.started <= Some(end.at)),
+        standing: |t| t.end().filter(|end| !t.is_rerun_after(end.at)),
     },
     Rule {
         when: "a retry, no start at or after it, and received after it",
@@ -121,7 +121,18 @@ impl Latest {
         ]
     }
 
-    fn end(&self) -> Option<Standing> {
+    /// Whether the latest start lies after `end` and begins another run. Without a receipt in between, of a task whose
+    /// receipts are reported, it is another agent's late report of the start of the run that ended ([`ECHO_WINDOW`]).
+    pub(super) fn is_rerun_after(&self, end: Timestamp) -> bool {
+        let Some(started) = self.started.filter(|started| *started > end) else {
+            return false;
+        };
+        let is_received = self.received.is_none_or(|received| received > end);
+        is_received || started.since(end) > ECHO_WINDOW
+    }
+
+    /// The latest end.
+    pub(super) fn end(&self) -> Option<Standing> {
         let ends = [
             at(TaskState::Rejected, self.rejected),
             at(TaskState::Revoked, self.revoked),

@@ -106,6 +106,7 @@ impl TaskRecord {
         let errors =
             matches!(state, TaskState::Failure | TaskState::Retry).then_some(&self.outcome);
         let finished_at = state.is_terminal().then_some(state_at);
+        let floor = self.attempt_floor();
         TaskView {
             state,
             state_at,
@@ -117,18 +118,20 @@ impl TaskRecord {
             priority: as_str(facts.priority.value()),
             args: as_str(facts.args.value()),
             kwargs: as_str(facts.kwargs.value()),
-            result: as_str(self.outcome.result.value()).filter(|_| state == TaskState::Success),
-            exception: errors.and_then(|outcome| as_str(outcome.exception.value())),
-            exception_message: errors.and_then(|outcome| as_str(outcome.exception_message.value())),
-            traceback: errors.and_then(|outcome| as_str(outcome.traceback.value())),
-            reason: as_str(self.outcome.reason.value()).filter(|_| shows_reason(state)),
+            result: as_str(self.outcome.result.value_since(floor))
+                .filter(|_| state == TaskState::Success),
+            exception: errors.and_then(|outcome| as_str(outcome.exception.value_since(floor))),
+            exception_message: errors
+                .and_then(|outcome| as_str(outcome.exception_message.value_since(floor))),
+            traceback: errors.and_then(|outcome| as_str(outcome.traceback.value_since(floor))),
+            reason: as_str(self.outcome.reason.value_since(floor)).filter(|_| shows_reason(state)),
             retry_count: self.retry_count(),
             eta: facts.eta.value().copied(),
             sent_at: self.latest.sent,
             received_at: attempt.received_at,
             started_at: attempt.began_at,
             finished_at,
-            runtime_ms: finished_at.and_then(|end| self.runtime_ms(attempt, end)),
+            runtime_ms: finished_at.and_then(|end| self.runtime_ms(floor, attempt, end)),
             wait_ms: attempt
                 .received_at
                 .zip(attempt.began_at)
@@ -157,8 +160,8 @@ impl TaskRecord {
         }
     }
 
-    fn runtime_ms(&self, attempt: Attempt, end: Timestamp) -> Option<u64> {
-        let measured = self.outcome.runtime_ms.value().copied();
+    fn runtime_ms(&self, floor: Timestamp, attempt: Attempt, end: Timestamp) -> Option<u64> {
+        let measured = self.outcome.runtime_ms.value_since(floor).copied();
         measured.or_else(|| attempt.began_at.map(|start| millis_between(start, end)))
     }
 }
