@@ -118,6 +118,7 @@ CREATE TABLE workers (
     active       INTEGER,
     queues       TEXT    NOT NULL DEFAULT '[]',
     details      TEXT,
+    described_at INTEGER,
     succeeded    INTEGER NOT NULL DEFAULT 0,
     failed       INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (project, name, engine)

@@ -92,7 +92,10 @@ pub struct SystemClock {
 impl SystemClock {
     /// Starts counting [`Clock::elapsed`] now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the machine's clock"
+    )]
     pub fn new() -> Self {
         Self {
             start: std::time::Instant::now(),
@@ -107,7 +110,10 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the machine's clock"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
     }
@@ -122,7 +128,10 @@ impl Clock for SystemClock {
 pub struct SystemIds;
 
 impl IdGen for SystemIds {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that makes random ids")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that makes random ids"
+    )]
     fn next_id(&self) -> u128 {
         uuid::Uuid::now_v7().as_u128()
     }
@@ -133,7 +142,10 @@ impl IdGen for SystemIds {
         max.mul_f64(f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0))
     }
 
-    #[expect(clippy::expect_used, reason = "without the operating system's random source nothing secret can be made; stopping is the only safe answer")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without the operating system's random source nothing secret can be made; stopping is the only safe answer"
+    )]
     fn fill(&self, buffer: &mut [u8]) {
         getrandom::fill(buffer).expect("the operating system's random source must work");
     }

@@ -147,7 +147,10 @@ impl TransportError {
 
     /// Keeps what caused it.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -163,8 +166,12 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             TransportErrorKind::Unreachable => f.write_str("the link could not be kept"),
-            TransportErrorKind::Refused(status) => write!(f, "the upgrade was answered with HTTP {status}"),
-            TransportErrorKind::Closed(reason) => write!(f, "the other end closed with code {}", reason.code),
+            TransportErrorKind::Refused(status) => {
+                write!(f, "the upgrade was answered with HTTP {status}")
+            }
+            TransportErrorKind::Closed(reason) => {
+                write!(f, "the other end closed with code {}", reason.code)
+            }
             TransportErrorKind::Forbidden => f.write_str("this endpoint must not be dialled"),
             TransportErrorKind::TooLarge => f.write_str("a frame was too large"),
         }

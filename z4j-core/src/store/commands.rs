@@ -50,13 +50,21 @@ pub trait CommandStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Any [`StoreError`].
-    async fn expire_commands(&self, now: Timestamp, limit: u32) -> Result<Vec<CommandRow>, StoreError>;
+    async fn expire_commands(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<CommandRow>, StoreError>;
 
     /// One command of a project.
     ///
     /// # Errors
     /// Any [`StoreError`].
-    async fn command(&self, project: ProjectId, id: CommandId) -> Result<Option<CommandRow>, StoreError>;
+    async fn command(
+        &self,
+        project: ProjectId,
+        id: CommandId,
+    ) -> Result<Option<CommandRow>, StoreError>;
 
     /// A page of commands, latest first.
     ///

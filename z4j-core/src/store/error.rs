@@ -82,7 +82,12 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "store fault during {}: {}", self.context, self.kind.as_str())
+        write!(
+            f,
+            "store fault during {}: {}",
+            self.context,
+            self.kind.as_str()
+        )
     }
 }
 
@@ -98,6 +103,8 @@ impl fmt::Debug for StoreError {
 
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+        self.source
+            .as_ref()
+            .map(|source| &**source as &(dyn Error + 'static))
     }
 }

@@ -181,7 +181,10 @@ pub const fn timeline_rank(kind: &EventKind) -> u8 {
         EventKind::TaskReceived => 1,
         EventKind::TaskStarted => 2,
         EventKind::TaskRetried => 4,
-        EventKind::TaskSucceeded | EventKind::TaskFailed | EventKind::TaskRevoked | EventKind::TaskRejected => 5,
+        EventKind::TaskSucceeded
+        | EventKind::TaskFailed
+        | EventKind::TaskRevoked
+        | EventKind::TaskRejected => 5,
         _ => 3,
     }
 }

@@ -73,7 +73,11 @@ pub trait IdentityStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Any [`StoreError`].
-    async fn session(&self, token_hash: &[u8; 32], now: Timestamp) -> Result<Option<SessionRow>, StoreError>;
+    async fn session(
+        &self,
+        token_hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<SessionRow>, StoreError>;
 
     /// Moves a session's idle deadline. An ended session stays ended.
     ///
@@ -114,7 +118,10 @@ pub trait IdentityStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Any [`StoreError`].
-    async fn create_project(&self, create: CreateProject) -> Result<CreateProjectOutcome, StoreError>;
+    async fn create_project(
+        &self,
+        create: CreateProject,
+    ) -> Result<CreateProjectOutcome, StoreError>;
 }
 
 /// The one-time right to make the first admin.

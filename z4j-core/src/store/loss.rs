@@ -22,7 +22,11 @@ fn read(text: &str) -> Map<String, Value> {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-fn combine(left: &Map<String, Value>, right: &Map<String, Value>, join: &dyn Fn(u64, u64) -> u64) -> String {
+fn combine(
+    left: &Map<String, Value>,
+    right: &Map<String, Value>,
+    join: &dyn Fn(u64, u64) -> u64,
+) -> String {
     Value::Object(combine_maps(left, right, join)).to_string()
 }
 
@@ -34,7 +38,9 @@ fn combine_maps(
     let mut sum = left.clone();
     for (name, value) in right {
         let joined = match (sum.get(name), value) {
-            (Some(Value::Object(inner)), Value::Object(other)) => Value::Object(combine_maps(inner, other, join)),
+            (Some(Value::Object(inner)), Value::Object(other)) => {
+                Value::Object(combine_maps(inner, other, join))
+            }
             (None, Value::Object(other)) => Value::Object(other.clone()),
             (known, value) => {
                 let known = known.and_then(Value::as_u64).unwrap_or(0);
@@ -55,9 +61,15 @@ mod tests {
         let first = r#"{"event_records":3,"adapter_events":{"celery":2}}"#;
         let older = r#"{"event_records":1,"adapter_events":{"celery":5,"rq":1}}"#;
         let latest = latest_loss(first, older);
-        assert_eq!(read(&latest), read(r#"{"event_records":3,"adapter_events":{"celery":5,"rq":1}}"#));
+        assert_eq!(
+            read(&latest),
+            read(r#"{"event_records":3,"adapter_events":{"celery":5,"rq":1}}"#)
+        );
         let total = total_loss([latest.as_str(), first]).unwrap();
-        assert_eq!(read(&total), read(r#"{"event_records":6,"adapter_events":{"celery":7,"rq":1}}"#));
+        assert_eq!(
+            read(&total),
+            read(r#"{"event_records":6,"adapter_events":{"celery":7,"rq":1}}"#)
+        );
         assert_eq!(total_loss([]), None);
         assert_eq!(total_loss(["not json"]), Some("{}".to_owned()));
     }

@@ -20,6 +20,7 @@ mod identity;
 mod loss;
 mod page;
 mod tasks;
+mod workers;
 
 pub use audit::{AuditStore, AuditWrite};
 pub use commands::{
@@ -34,13 +35,12 @@ pub use events::{
 };
 pub use fleet::{
     AgentIdentity, AgentProfile, AgentReport, AgentRow, CloseLink, FleetStore, LinkRow, MintAgent,
-    MintOutcome, OpenLink, QueueRow, QueueSighting, RefusalRow, ReplaceToken, ReportBatch,
-    RevokeAgent, WorkerRow, WorkerSighting, WorkerState,
+    MintOutcome, OpenLink, RefusalRow, ReplaceToken, ReportBatch, RevokeAgent,
 };
 pub use identity::{
     CompleteSetup, CreateProject, CreateProjectOutcome, CreateUser, CreateUserOutcome, EndSession,
-    IdentityStore, MembershipRow, NewSession, PasswordHash, ProjectRow, SessionRow, SetPassword, SetupOutcome,
-    SetupToken, UserRow,
+    IdentityStore, MembershipRow, NewSession, PasswordHash, ProjectRow, SessionRow, SetPassword,
+    SetupOutcome, SetupToken, UserRow,
 };
 pub use loss::{latest_loss, total_loss};
 pub use page::{Cursor, Page, PageRequest};
@@ -48,6 +48,7 @@ pub use tasks::{
     Facet, Facets, MinuteCount, StateCount, TaskDetail, TaskFilter, TaskNode, TaskQueries,
     TaskSort, TaskSummary, TaskTree,
 };
+pub use workers::{QueueRow, QueueSighting, WorkerRow, WorkerSighting, WorkerState};
 
 /// All that the brain asks of a database. Nobody implements it: it is there for whatever implements its parts.
 pub trait Store:

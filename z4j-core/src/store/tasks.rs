@@ -17,7 +17,11 @@ pub trait TaskQueries: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Any [`StoreError`].
-    async fn task(&self, project: ProjectId, task: &TaskKey) -> Result<Option<TaskDetail>, StoreError>;
+    async fn task(
+        &self,
+        project: ProjectId,
+        task: &TaskKey,
+    ) -> Result<Option<TaskDetail>, StoreError>;
 
     /// A page of tasks.
     ///

@@ -70,16 +70,13 @@ pub(super) fn sweep(db: &Connection, silent_since: Timestamp) -> Result<Vec<Work
     Ok(gone)
 }
 
-/// Takes a sighting; an older one than the latest says nothing.
+/// Takes a sighting. Whether the worker is there follows the latest sighting, what it is like the latest description: an event
+/// that names a busy worker says nothing of its pool, and must not make the heartbeat that does look outdated.
 pub(super) fn see(db: &Connection, project: i64, seen: &WorkerSighting) -> Result<(), Fault> {
-    let queues = seen.queues.as_ref().map(row::json_text).transpose()?;
     let mut upsert = db.prepare_cached(
-        "INSERT INTO workers (project, engine, name, online, last_seen_at, agent_id, own_link, pid, concurrency, active,
-             queues, details)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, coalesce(?11, '[]'), ?12)
-         ON CONFLICT (project, name, engine) DO UPDATE SET online = ?4, last_seen_at = ?5, agent_id = ?6,
-             own_link = coalesce(?7, own_link), pid = coalesce(?8, pid), concurrency = coalesce(?9, concurrency),
-             active = coalesce(?10, active), queues = coalesce(?11, queues), details = coalesce(?12, details)
+        "INSERT INTO workers (project, engine, name, online, last_seen_at, agent_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (project, name, engine) DO UPDATE SET online = ?4, last_seen_at = ?5, agent_id = ?6
          WHERE last_seen_at <= ?5",
     )?;
     upsert.execute(params![
@@ -89,6 +86,26 @@ pub(super) fn see(db: &Connection, project: i64, seen: &WorkerSighting) -> Resul
         !seen.stopping,
         seen.at.as_micros(),
         seen.agent_id.as_bytes().as_slice(),
+    ])?;
+    if seen.is_description() {
+        describe(db, project, seen)?;
+    }
+    Ok(())
+}
+
+fn describe(db: &Connection, project: i64, seen: &WorkerSighting) -> Result<(), Fault> {
+    let queues = seen.queues.as_ref().map(row::json_text).transpose()?;
+    let mut update = db.prepare_cached(
+        "UPDATE workers SET own_link = coalesce(?5, own_link), pid = coalesce(?6, pid),
+             concurrency = coalesce(?7, concurrency), active = coalesce(?8, active),
+             queues = coalesce(?9, queues), details = coalesce(?10, details), described_at = ?4
+         WHERE project = ?1 AND name = ?2 AND engine = ?3 AND coalesce(described_at, ?4) <= ?4",
+    )?;
+    update.execute(params![
+        project,
+        seen.name,
+        seen.engine,
+        seen.at.as_micros(),
         seen.own_link.as_ref().map(|id| id.as_bytes().as_slice()),
         seen.pid,
         seen.concurrency,

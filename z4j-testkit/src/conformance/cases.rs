@@ -245,6 +245,8 @@ cases! {$;
     workers::sighting_keeps_what_a_later_one_leaves_out;
     /// An older sighting says nothing.
     workers::older_sighting_says_nothing;
+    /// What a worker is like is told by the latest description, even where it is older than the latest sighting.
+    workers::busy_worker_is_described_by_an_older_heartbeat;
     /// A worker that stops is offline, and online again when it is seen later.
     workers::stopped_worker_is_offline_until_seen_again;
     /// A worker goes with the link of its own process.

@@ -135,6 +135,19 @@ pub(super) async fn older_sighting_says_nothing(store: &dyn Store) {
     );
 }
 
+pub(super) async fn busy_worker_is_described_by_an_older_heartbeat(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    see(store, vec![sighting(&scene, "w1", at_s(10))]).await;
+    let described = |active, at| WorkerSighting {
+        active: Some(active),
+        ..sighting(&scene, "w1", at)
+    };
+    see(store, vec![described(3, at_s(9))]).await;
+    see(store, vec![described(1, at_s(8))]).await;
+    let seen = worker(&scene, "w1").await;
+    assert_eq!((seen.last_seen_at, seen.active), (at_s(10), Some(3)));
+}
+
 pub(super) async fn stopped_worker_is_offline_until_seen_again(store: &dyn Store) {
     let scene = Scene::set(store).await;
     see(store, vec![sighting(&scene, "w1", at_s(1))]).await;

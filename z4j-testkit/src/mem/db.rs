@@ -97,6 +97,7 @@ pub(super) struct Link {
 pub(super) struct Worker {
     pub(super) row: WorkerRow,
     pub(super) own_link: Option<LinkId>,
+    pub(super) described_at: Option<Timestamp>,
 }
 
 #[derive(Debug)]

@@ -22,18 +22,22 @@ pub(super) fn see(db: &mut Db, seen: WorkerSighting) {
     let worker = db.workers.entry(name).or_insert_with(|| Worker {
         row: unknown_worker(&seen),
         own_link: None,
+        described_at: None,
     });
-    if seen.at < worker.row.last_seen_at {
+    let row = &mut worker.row;
+    if seen.at >= row.last_seen_at {
+        row.state = if seen.stopping {
+            WorkerState::Offline
+        } else {
+            WorkerState::Online
+        };
+        row.last_seen_at = seen.at;
+        row.agent_id = seen.agent_id;
+    }
+    if !seen.is_description() || worker.described_at > Some(seen.at) {
         return;
     }
-    let row = &mut worker.row;
-    row.state = if seen.stopping {
-        WorkerState::Offline
-    } else {
-        WorkerState::Online
-    };
-    row.last_seen_at = seen.at;
-    row.agent_id = seen.agent_id;
+    worker.described_at = Some(seen.at);
     row.pid = seen.pid.or(row.pid);
     row.concurrency = seen.concurrency.or(row.concurrency);
     row.active = seen.active.or(row.active);
