@@ -131,18 +131,43 @@ fn too_large(agent: &mut FakeAgent) -> Vec<u8> {
 const UNKNOWN_TYPE: &[u8] = br#"{"v":2,"type":"greeting","id":"g","ts":null,"payload":{}}"#;
 
 const WRONGS: [Wrong; 7] = [
-    wrong("bad mac", |agent| vec![spoil::mac(&beat(agent))], 4403, "bad_signature"),
+    wrong(
+        "bad mac",
+        |agent| vec![spoil::mac(&beat(agent))],
+        4403,
+        "bad_signature",
+    ),
     wrong(
         "changed after signing",
         |agent| vec![spoil::member(&beat(agent), "/id", |id| *id = json!("hb_2"))],
         4403,
         "bad_signature",
     ),
-    wrong("replayed", |agent| vec![beat(agent); 2], 4403, "bad_sequence"),
-    wrong("unknown type", |_| vec![UNKNOWN_TYPE.to_vec()], 1011, "unknown_frame_type"),
+    wrong(
+        "replayed",
+        |agent| vec![beat(agent); 2],
+        4403,
+        "bad_sequence",
+    ),
+    wrong(
+        "unknown type",
+        |_| vec![UNKNOWN_TYPE.to_vec()],
+        1011,
+        "unknown_frame_type",
+    ),
     wrong("not json", |_| vec![b"{\"v\":2".to_vec()], 1011, "not_json"),
-    wrong("our own kind of frame", |agent| vec![our_own_kind(agent)], 1011, "malformed_frame"),
-    wrong("too large", |agent| vec![too_large(agent)], 4400, "frame_too_large"),
+    wrong(
+        "our own kind of frame",
+        |agent| vec![our_own_kind(agent)],
+        1011,
+        "malformed_frame",
+    ),
+    wrong(
+        "too large",
+        |agent| vec![too_large(agent)],
+        4400,
+        "frame_too_large",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
