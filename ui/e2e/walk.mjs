@@ -6,24 +6,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { axe, openBrowser, setTheme } from './browser.mjs'
-
-const option = (name, fallback) => {
-  const at = process.argv.indexOf(`--${name}`)
-  return at === -1 ? fallback : process.argv[at + 1]
-}
-const base = option('base')?.replace(/\/$/, '')
-if (!base) {
-  console.error('--base URL is needed')
-  process.exit(2)
-}
-const setupUrl = option('setup-url')
-const out = option('out', 'e2e/out')
-const WAIT_MS = Number(option('wait', '90')) * 1_000
-const EMAIL = option('email', 'ada@example.net')
-const PASSWORD = option('password', 'correct horse battery staple')
-const SIGNED_OUT = [/status of 401/]
-const SIZES = [[1440, 900], [1024, 768], [390, 844]]
-const HOME = '/projects/default'
+import { base, EMAIL, HOME, out, PASSWORD, setupUrl, SIGNED_OUT, SIZES, WAIT_MS } from './options.mjs'
 
 mkdirSync(out, { recursive: true })
 const { browser, page, complaints } = await openBrowser(base)
