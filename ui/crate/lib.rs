@@ -14,4 +14,4 @@ mod asset;
 mod shell;
 
 pub use asset::{Asset, asset, is_built};
-pub use shell::{script_hashes, shell};
+pub use shell::{script_hashes, script_hashes_below, shell, shell_below};

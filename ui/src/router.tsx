@@ -3,6 +3,7 @@ import { QueryClient } from '@tanstack/react-query'
 import { createRouter } from '@tanstack/react-router'
 import { ApiError } from '~/api/client'
 import { Failed } from '~/components/page'
+import { BASE, mountRewrite } from '~/lib/base'
 import { s } from '~/strings'
 import { routeTree } from './routeTree.gen'
 
@@ -17,10 +18,13 @@ export function getRouter() {
       mutations: { retry: false },
     },
   })
+  const rewrite = mountRewrite(BASE)
   return createRouter({
     routeTree,
     context: { queryClient },
     scrollRestoration: true,
+    // Not `basepath`: the start-up code of TanStack Start sets that to the path of the build.
+    ...(rewrite && { rewrite }),
     defaultPreload: 'intent',
     defaultPreloadStaleTime: 0,
     defaultErrorComponent: ({ error, reset }) => (

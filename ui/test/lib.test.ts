@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { MessageParser } from '~/api/sse'
+import { mountRewrite } from '~/lib/base'
 import { count, duration, percent, rate } from '~/lib/format'
 import { bucketMinutes, rangeFilter, readRange } from '~/lib/range'
 import { exactTime, relative } from '~/lib/time'
@@ -90,5 +91,21 @@ describe('the way back after sign-in', () => {
     for (const bad of ['https://elsewhere.example', '//elsewhere.example', '/\\elsewhere.example', '/login?next=/login', undefined]) {
       expect(safeNext(bad)).toBe('/')
     }
+  })
+})
+
+describe('a brain below a path', () => {
+  const through = (base: string, way: 'input' | 'output', path: string) =>
+    mountRewrite(base)?.[way]({ url: new URL(path, 'http://host.example') }).href.replace('http://host.example', '')
+  it('takes its mount path from addresses and puts it back', () => {
+    for (const [outside, inside] of [['/z4j', '/'], ['/z4j/setup?token=x', '/setup?token=x'], ['/z4j/projects/a%2Fb#c', '/projects/a%2Fb#c']] as const) {
+      expect(through('/z4j', 'input', outside)).toBe(inside)
+      expect(through('/z4j', 'output', inside)).toBe(outside)
+    }
+    expect(through('/z4j', 'input', '/z4j/')).toBe('/')
+    expect(through('/z4j', 'input', '/z4jx/setup')).toBe('/z4jx/setup')
+  })
+  it('leaves addresses of a brain at the root alone', () => {
+    expect(mountRewrite('')).toBeUndefined()
   })
 })

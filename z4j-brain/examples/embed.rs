@@ -4,8 +4,11 @@
 //! cargo run -p z4j-brain --example embed -- ./data 7701
 //! curl -H 'x-staff-token: <printed at the start>' http://127.0.0.1:7701/z4j/api/v1/auth/me
 //! ```
+//! The dashboard is at `/z4j` for a browser whose requests carry that header, as a proxy that signs people in adds it.
+//! `/z4j/` with a slash at the end is not the brain's: axum leaves that address to the service around it.
 //! Agents connect with `Z4J_BRAIN_URL=http://127.0.0.1:7701/z4j`.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fs;
 use std::io::ErrorKind;
@@ -20,13 +23,47 @@ use http::request::Parts;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use z4j_brain::Brain;
 use z4j_brain::access::{AccessContext, AccessError, AccessPolicy, Principal};
 use z4j_brain::config::BrainSecrets;
+use z4j_brain::{Brain, Dashboard, DashboardAsset};
 use z4j_core::env::Env;
 use z4j_core::id::UserId;
 use z4j_core::keys::{MasterSecret, same_secret};
 use z4j_store_sqlite::SqliteStore;
+
+/// The built dashboard.
+#[derive(Debug)]
+struct Pages;
+
+impl Dashboard for Pages {
+    fn asset(&self, path: &str) -> Option<DashboardAsset> {
+        let asset = z4j_ui::asset(path)?;
+        Some(DashboardAsset {
+            bytes: asset.bytes,
+            content_type: asset.content_type,
+            etag: asset.etag,
+            immutable: asset.immutable,
+            brotli: asset.brotli,
+            gzip: asset.gzip,
+        })
+    }
+
+    fn shell(&self, nonce: &str) -> String {
+        z4j_ui::shell(nonce)
+    }
+
+    fn script_hashes(&self) -> &[String] {
+        z4j_ui::script_hashes()
+    }
+
+    fn shell_below(&self, base: &str, nonce: &str) -> String {
+        z4j_ui::shell_below(base, nonce)
+    }
+
+    fn script_hashes_below(&self, base: &str) -> Cow<'_, [String]> {
+        z4j_ui::script_hashes_below(base)
+    }
+}
 
 /// Lets in whoever shows the token of this service's staff. A real service asks its own sessions.
 #[derive(Debug)]
@@ -71,7 +108,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let token = kept_secret(data_dir, "staff")?;
     println!("staff token: {}", token.expose_secret());
-    let brain = Brain::builder(Arc::new(store.clone()), secrets, StaffOnly { token }).build()?;
+    let brain = Brain::builder(Arc::new(store.clone()), secrets, StaffOnly { token })
+        .with_dashboard(Pages)
+        .build()?;
 
     let app = Router::new()
         .route("/", get(|| async { "the service itself" }))

@@ -1,5 +1,7 @@
 //! Hands the embedded dashboard to the brain.
 
+use std::borrow::Cow;
+
 use z4j_brain::{Dashboard, DashboardAsset};
 
 /// The dashboard that was built into this binary.
@@ -25,5 +27,13 @@ impl Dashboard for EmbeddedDashboard {
 
     fn script_hashes(&self) -> &[String] {
         z4j_ui::script_hashes()
+    }
+
+    fn shell_below(&self, base: &str, nonce: &str) -> String {
+        z4j_ui::shell_below(base, nonce)
+    }
+
+    fn script_hashes_below(&self, base: &str) -> Cow<'_, [String]> {
+        z4j_ui::script_hashes_below(base)
     }
 }

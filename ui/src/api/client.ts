@@ -1,6 +1,7 @@
+import { below } from '~/lib/base'
 import { s } from '~/strings'
 
-const ROOT = '/api/v1'
+const ROOT = below('/api/v1')
 
 /** A refusal of the brain, or no answer at all (`status` 0). */
 export class ApiError extends Error {

@@ -2,6 +2,7 @@
 import { type QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { createRootRouteWithContext, HeadContent, Outlet, Scripts } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
+import { below, pathOf } from '~/lib/base'
 import appCss from '~/styles/app.css?url'
 
 export const Route = createRootRouteWithContext<{ queryClient: QueryClient }>()({
@@ -13,10 +14,10 @@ export const Route = createRootRouteWithContext<{ queryClient: QueryClient }>()(
       { title: 'z4j' },
     ],
     links: [
-      { rel: 'stylesheet', href: appCss },
-      { rel: 'icon', href: '/favicon.svg', type: 'image/svg+xml' },
+      { rel: 'stylesheet', href: pathOf(appCss) },
+      { rel: 'icon', href: below('/favicon.svg'), type: 'image/svg+xml' },
     ],
-    scripts: [{ src: '/theme-init.js' }],
+    scripts: [{ src: below('/theme-init.js') }],
   }),
   // The frame is not here: whatever the root shows is baked into the shell of every page.
   component: Root,

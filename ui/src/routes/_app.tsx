@@ -27,10 +27,10 @@ function SignedIn() {
     if (!signedOut || setup.isPending || leaving) return
     if (setup.data?.needed) void navigate({ to: '/setup', replace: true })
     else {
-      const back = location.href === '/' ? undefined : location.href
+      const back = location.href === '/' ? undefined : location.publicHref
       void navigate({ to: '/login', search: { ...(back && { next: back }) }, replace: true })
     }
-  }, [signedOut, setup.isPending, setup.data, navigate, location.href, location.pathname])
+  }, [signedOut, setup.isPending, setup.data, navigate, location.href, location.publicHref, location.pathname])
 
   if (me.data) return <Outlet />
   if (me.error && !signedOut) {

@@ -6,6 +6,7 @@ import { Door } from '~/components/door'
 import { Button } from '~/components/ui/button'
 import { Field } from '~/components/ui/field'
 import { duration } from '~/lib/format'
+import { below } from '~/lib/base'
 import { s } from '~/strings'
 
 export const Route = createFileRoute('/login')({
@@ -16,7 +17,7 @@ export const Route = createFileRoute('/login')({
 
 /** Only a path of this dashboard: a link must not send anyone elsewhere after sign-in. */
 export const safeNext = (next: string | undefined): string =>
-  next !== undefined && /^\/(?![/\\])/.test(next) && !next.startsWith('/login') ? next : '/'
+  next !== undefined && /^\/(?![/\\])/.test(next) && next.startsWith(below('/')) && !next.startsWith(below('/login')) ? next : below('/')
 
 function Login() {
   const { next } = Route.useSearch()

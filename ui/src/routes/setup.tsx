@@ -6,6 +6,7 @@ import { setupStatusQuery } from '~/api/queries'
 import { Door } from '~/components/door'
 import { Button, buttonClass } from '~/components/ui/button'
 import { Field } from '~/components/ui/field'
+import { below } from '~/lib/base'
 import { s } from '~/strings'
 
 export const Route = createFileRoute('/setup')({
@@ -29,7 +30,7 @@ function Setup() {
   if (!token) {
     return (
       <Door title={s.setup.noTokenTitle} text={s.setup.noTokenText}>
-        <pre className="overflow-x-auto rounded-md border border-line bg-sunken p-3 text-sm">/setup?token=…</pre>
+        <pre className="overflow-x-auto rounded-md border border-line bg-sunken p-3 text-sm">{below('/setup')}?token=…</pre>
       </Door>
     )
   }

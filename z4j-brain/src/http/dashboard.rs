@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{OriginalUri, Request, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,6 +35,23 @@ pub trait Dashboard: Debug + Send + Sync + 'static {
 
     /// Sources such as `'sha256-…'` of the page's inline scripts.
     fn script_hashes(&self) -> &[String];
+
+    /// The page of a brain that is nested below `base`, such as `/z4j`. By default the page as it is, which fits a page
+    /// whose links are relative.
+    ///
+    /// # Contract
+    /// `nonce` as for [`Self::shell`]. `base` starts with a slash, does not end with one and has only letters, digits and
+    /// `/-._~%@:+`: it can stand in an attribute or in a string of a script.
+    fn shell_below(&self, base: &str, nonce: &str) -> String {
+        let _ = base;
+        self.shell(nonce)
+    }
+
+    /// What [`Self::script_hashes`] is to [`Self::shell`], for [`Self::shell_below`] with the same `base`.
+    fn script_hashes_below(&self, base: &str) -> Cow<'_, [String]> {
+        let _ = base;
+        Cow::Borrowed(self.script_hashes())
+    }
 }
 
 /// One file of a dashboard.
@@ -73,7 +90,35 @@ pub(crate) async fn fallback(State(app): State<App>, request: Request) -> Respon
         return StatusCode::NOT_FOUND.into_response();
     }
     let nonce = STANDARD.encode(app.shared.env.secret_bytes::<NONCE_BYTES>());
-    page(dashboard.shell(&nonce), &nonce, dashboard.script_hashes())
+    match mounted_below(&request) {
+        Some("") => page(dashboard.shell(&nonce), &nonce, dashboard.script_hashes()),
+        Some(base) => {
+            let html = dashboard.shell_below(base, &nonce);
+            page(html, &nonce, &dashboard.script_hashes_below(base))
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// What the services around this router took from the start of the path. `None` when that cannot be written into a page:
+/// a path with parameters above the brain lets a visitor choose it.
+fn mounted_below(request: &Request) -> Option<&str> {
+    let left = request.uri().path();
+    let Some(OriginalUri(asked)) = request.extensions().get::<OriginalUri>() else {
+        return Some("");
+    };
+    let asked = asked.path();
+    let base = match left {
+        _ if asked == left => "",
+        // The address of the mount itself, with or without a slash.
+        "/" => asked.strip_suffix('/').unwrap_or(asked),
+        _ => asked.strip_suffix(left).unwrap_or_default(),
+    };
+    let is_plain = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '/' | '-' | '.' | '_' | '~' | '%' | '@' | ':' | '+')
+    };
+    (!base.contains("//") && base.chars().all(is_plain)).then_some(base)
 }
 
 fn page(html: String, nonce: &str, script_hashes: &[String]) -> Response {

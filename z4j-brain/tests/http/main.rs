@@ -16,6 +16,7 @@ mod errors;
 mod health;
 mod lists;
 mod matrix;
+mod nested;
 mod setup;
 mod sign_in;
 mod site;

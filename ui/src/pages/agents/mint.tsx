@@ -6,6 +6,7 @@ import { Button } from '~/components/ui/button'
 import { Dialog } from '~/components/ui/dialog'
 import { Field } from '~/components/ui/field'
 import { Failed } from '~/components/page'
+import { brainUrl } from '~/lib/base'
 import { s } from '~/strings'
 import { Snippet } from '../connect/snippet'
 import { envLines } from '../connect/stacks'
@@ -62,7 +63,7 @@ export function SecretsDialog({ slug, minted, rotated = false, onClose }: { slug
     >
       <p className="mt-3 mb-1 text-xs text-muted">{s.agents.env}</p>
       <Snippet
-        text={envLines({ url: window.location.origin, token: minted.token, project: slug, secret: minted.hmac_secret })}
+        text={envLines({ url: brainUrl(), token: minted.token, project: slug, secret: minted.hmac_secret })}
         label={s.agents.env}
         testId="credentials"
       />

@@ -1,4 +1,5 @@
 import { Tabs } from 'radix-ui'
+import { brainUrl } from '~/lib/base'
 import { s } from '~/strings'
 import { Snippet } from './snippet'
 import { type Credentials, envLines, STACKS } from './stacks'
@@ -7,7 +8,7 @@ const PLACEHOLDER = '…'
 
 /** What to install, add and start, for the stack that runs the tasks. */
 export function StackCode({ slug, credentials }: { slug: string; credentials: Credentials | null }) {
-  const shown = credentials ?? { url: window.location.origin, token: PLACEHOLDER, project: slug, secret: PLACEHOLDER }
+  const shown = credentials ?? { url: brainUrl(), token: PLACEHOLDER, project: slug, secret: PLACEHOLDER }
   return (
     <Tabs.Root defaultValue="celery">
       <Tabs.List aria-label={s.connect.stack} className="flex flex-wrap gap-x-1 border-b border-line">

@@ -6,6 +6,7 @@ import { agentsQuery, recentTasksQuery } from '~/api/queries'
 import type { Agent, Minted, TaskRow } from '~/api/types'
 import { Mark } from '~/components/state-mark'
 import { Button, buttonClass } from '~/components/ui/button'
+import { brainUrl } from '~/lib/base'
 import { cn } from '~/lib/cn'
 import { useProject } from '~/lib/project'
 import { s } from '~/strings'
@@ -45,7 +46,7 @@ export function ConnectSteps({
   const connected = agent !== null && (agent.state === 'online' || agent.last_connected_at !== null)
   const seen = task ?? (another ? null : (first.data?.items[0] ?? null))
   const refused = agent !== null && !connected && agent.last_refusal !== null ? agent.last_refusal : null
-  const url = window.location.origin
+  const url = brainUrl()
 
   return (
     <ol className="max-w-[880px] space-y-3">
