@@ -175,3 +175,6 @@ pub const LOSS_RUNTIMES_MAX: u32 = 256;
 pub const USER_AGENT_BYTES_MAX: usize = 256;
 /// Longest idempotency key, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
+
+/// How long one read of a store may take before it is stopped (`reliability.md` §6.6, query time).
+pub const READ_TIME_MAX: Duration = Duration::from_secs(5);

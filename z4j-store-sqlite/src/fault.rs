@@ -30,6 +30,9 @@ pub(crate) enum Fault {
     /// The database rolled the whole transaction back, for a fault of this kind in one of its writes.
     #[error("the database gave the whole transaction up")]
     GivenUp(StoreErrorKind),
+    /// A read that took longer than [`z4j_core::limits::READ_TIME_MAX`] and was stopped.
+    #[error("the read took too long and was stopped")]
+    TooSlow,
     /// A bug.
     #[error("{0}")]
     Bug(&'static str),
@@ -43,7 +46,7 @@ impl Fault {
             Self::Cursor => StoreErrorKind::InvalidQuery,
             Self::File(error) => kind_of_file(error),
             Self::SchemaTooNew { .. } => StoreErrorKind::SchemaTooNew,
-            Self::Closed => StoreErrorKind::Unavailable,
+            Self::Closed | Self::TooSlow => StoreErrorKind::Unavailable,
             Self::GivenUp(kind) => *kind,
             Self::Bug(_) => StoreErrorKind::Internal,
         }

@@ -1,14 +1,15 @@
 //! Settings: flag beats variable beats `z4j.toml` beats default.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use etcetera::BaseStrategy;
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Format, Serialized, Toml};
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::cli::Place;
 
@@ -81,24 +82,30 @@ pub(crate) struct Settings {
     #[serde(skip)]
     pub(crate) data_dir: PathBuf,
     /// The database, when it is not the SQLite file.
+    #[serde(default, deserialize_with = "secret")]
     pub(crate) database_url: Option<SecretString>,
     /// The URL that people use.
     pub(crate) public_url: Option<String>,
     /// The master secret.
+    #[serde(default, deserialize_with = "secret")]
     pub(crate) secret: Option<SecretString>,
     /// The secret for what browsers get.
+    #[serde(default, deserialize_with = "secret")]
     pub(crate) session_secret: Option<SecretString>,
     /// The secret that seals the audit chain.
+    #[serde(default, deserialize_with = "secret")]
     pub(crate) audit_chain_secret: Option<SecretString>,
     /// The filter for log lines.
     pub(crate) log: String,
     /// How log lines look.
     pub(crate) log_format: LogFormat,
     /// Opens `/metrics`.
+    #[serde(default, deserialize_with = "secret")]
     pub(crate) metrics_token: Option<SecretString>,
     /// The first admin, when there is nobody yet.
     pub(crate) bootstrap_admin_email: Option<String>,
     /// That admin's password.
+    #[serde(default, deserialize_with = "secret")]
     pub(crate) bootstrap_admin_password: Option<SecretString>,
 }
 
@@ -158,10 +165,6 @@ impl Settings {
 }
 
 fn layers(data_dir: &Path, flags: &Flags) -> Figment {
-    let variables: Vec<&str> = VARIABLES
-        .into_iter()
-        .filter(|name| *name != "DATA_DIR")
-        .collect();
     let defaults = Defaults {
         bind: BIND_DEFAULT,
         log: "info",
@@ -173,15 +176,28 @@ fn layers(data_dir: &Path, flags: &Flags) -> Figment {
         figment = figment.merge(Toml::file_exact(file));
     }
     figment
-        .merge(Env::prefixed("Z4J_").only(&variables).filter_map(non_empty))
+        .merge(Serialized::defaults(environment()))
         .merge(Serialized::defaults(flags.clone()))
 }
 
+/// The variables that are set, each as the text that it is: a password of digits is no number, and quotes belong to it.
 /// An empty variable counts as not set.
-fn non_empty(key: &figment::value::UncasedStr) -> Option<figment::value::Uncased<'_>> {
-    let name = format!("Z4J_{}", key.as_str().to_ascii_uppercase());
-    let is_set = std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    is_set.then(|| key.as_str().to_owned().into())
+fn environment() -> BTreeMap<String, String> {
+    VARIABLES
+        .into_iter()
+        .filter(|name| *name != "DATA_DIR")
+        .filter_map(|name| Some((name, std::env::var(format!("Z4J_{name}")).ok()?)))
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_ascii_lowercase(), value))
+        .collect()
+}
+
+/// Reads a secret, and never repeats what stands in its place.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    match serde_json::Value::deserialize(deserializer) {
+        Ok(serde_json::Value::String(text)) => Ok(Some(SecretString::from(text))),
+        _ => Err(de::Error::custom("a secret is written as text in quotes")),
+    }
 }
 
 fn data_dir(flag: Option<PathBuf>) -> anyhow::Result<PathBuf> {
@@ -246,6 +262,22 @@ mod tests {
             ..Flags::default()
         };
         assert_eq!(read(&flags).bind.port(), 7702);
+    }
+
+    #[test]
+    fn a_secret_of_digits_is_refused_without_being_repeated() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(FILE_NAME);
+        let read = || layers(dir.path(), &Flags::default()).extract::<Settings>();
+        std::fs::write(&file, "metrics_token = 918273645546\n").unwrap();
+        let error = format!("{:#}", anyhow::Error::from(read().unwrap_err()));
+        assert!(
+            error.contains("metrics_token") && !error.contains("918273645546"),
+            "{error}"
+        );
+        std::fs::write(&file, "metrics_token = \"918273645546\"\n").unwrap();
+        let token = read().unwrap().metrics_token.unwrap();
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&token), "918273645546");
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl Attempts {
     }
 
     /// The marks without echoes: starts that lie shortly after an end although nothing was received in between, of a task
-    /// whose receipts are reported. After a retry the receipt may be stamped before it, but not before the start.
+    /// whose receipts are reported. A start after a retry was announced and is never an echo.
     fn marks(&self) -> impl Iterator<Item = (Timestamp, Mark)> + '_ {
         let has_receipts = self.0.iter().any(|(_, mark)| *mark == Mark::Received);
         let mut is_received = !has_receipts;
@@ -147,7 +147,8 @@ impl Attempts {
         self.0.iter().copied().filter(move |(at, mark)| {
             match mark {
                 Mark::Received => is_received = true,
-                Mark::Retried => ended_at = Some(*at),
+                // Many engines report one receipt for all attempts.
+                Mark::Retried => ended_at = None,
                 Mark::Ended => (ended_at, is_received) = (Some(*at), !has_receipts),
                 Mark::Began => {
                     let is_soon = ended_at.is_some_and(|end| at.since(end) <= ECHO_WINDOW);

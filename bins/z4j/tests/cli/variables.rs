@@ -114,3 +114,19 @@ fn given_secrets_are_used_and_not_written_down() {
     Brain::start_with(command, free_port());
     assert!(!folder.path().join("secret.env").exists());
 }
+
+#[test]
+fn a_variable_is_taken_as_the_text_that_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for token in ["918273645546", "\"quoted-metrics-token\"", "true"] {
+        let mut command = z4j(folder.path());
+        command.env("Z4J_METRICS_TOKEN", token);
+        let brain = Brain::start_with(command, free_port());
+        let bearer = format!("authorization: Bearer {token}\r\n");
+        assert_eq!(
+            status(brain.port, "/metrics", &bearer),
+            Some(200),
+            "{token}"
+        );
+    }
+}
