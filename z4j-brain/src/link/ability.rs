@@ -18,6 +18,15 @@ pub(crate) enum Inability {
     NoRetryByReference,
 }
 
+/// What a process says that it can do. Shared between the links of an agent, which mostly say the same.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Abilities {
+    /// The engines that it serves.
+    pub(super) engines: Vec<String>,
+    /// The capability tokens of each adapter.
+    pub(super) capabilities: BTreeMap<String, Vec<String>>,
+}
+
 /// Whether a process that says this of itself can carry out `action` on `engine`.
 pub(crate) fn ability(
     engines: &[String],

@@ -1,8 +1,8 @@
 //! What the rest of the brain knows of one open link.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 use z4j_core::command::Action;
@@ -11,7 +11,7 @@ use z4j_core::store::AgentIdentity;
 use z4j_core::time::Timestamp;
 use z4j_core::wire::{CloseCode, Hello};
 
-use super::ability::{self, Inability};
+use super::ability::{self, Abilities, Inability};
 use super::outbox::Outbox;
 
 /// One open link.
@@ -29,8 +29,7 @@ pub(crate) struct LinkHandle {
     pub(crate) connected_at: Timestamp,
     /// What waits to be sent.
     pub(crate) outbox: Outbox,
-    engines: Vec<String>,
-    capabilities: BTreeMap<String, Vec<String>>,
+    abilities: Arc<Abilities>,
     closing: CancellationToken,
     close_code: OnceLock<CloseCode>,
     has_commands: AtomicBool,
@@ -38,7 +37,13 @@ pub(crate) struct LinkHandle {
 
 impl LinkHandle {
     /// A link of `agent` whose first frame was `hello`.
-    pub(crate) fn new(id: LinkId, agent: AgentIdentity, hello: &Hello, now: Timestamp) -> Self {
+    pub(super) fn new(
+        id: LinkId,
+        agent: AgentIdentity,
+        hello: &Hello,
+        abilities: Arc<Abilities>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             id,
             agent,
@@ -46,8 +51,7 @@ impl LinkHandle {
             pid: hello.worker_pid,
             connected_at: now,
             outbox: Outbox::default(),
-            engines: hello.engines.clone(),
-            capabilities: hello.capabilities.clone(),
+            abilities,
             closing: CancellationToken::new(),
             close_code: OnceLock::new(),
             has_commands: AtomicBool::new(false),
@@ -64,19 +68,24 @@ impl LinkHandle {
         self.agent.project_id
     }
 
+    /// What the process says that it can do.
+    pub(super) const fn abilities(&self) -> &Arc<Abilities> {
+        &self.abilities
+    }
+
     /// The engines that the process serves.
     pub(crate) fn engines(&self) -> &[String] {
-        &self.engines
+        &self.abilities.engines
     }
 
     /// The capability tokens of each adapter.
-    pub(crate) const fn capabilities(&self) -> &BTreeMap<String, Vec<String>> {
-        &self.capabilities
+    pub(crate) fn capabilities(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.abilities.capabilities
     }
 
     /// Whether the process can carry out `action` on `engine`.
     pub(crate) fn ability(&self, action: Action, engine: &str) -> Result<(), Inability> {
-        ability::ability(&self.engines, &self.capabilities, action, engine)
+        ability::ability(self.engines(), self.capabilities(), action, engine)
     }
 
     /// Asks for the link to be closed with `code`. The first request counts.

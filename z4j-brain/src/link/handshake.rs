@@ -99,7 +99,8 @@ async fn open(
 ) -> Result<Arc<LinkHandle>, Failed> {
     let id = LinkId::from_u128(shared.env.next_id());
     let now = shared.env.now();
-    let link = Arc::new(LinkHandle::new(id, agent.clone(), hello, now));
+    let abilities = shared.links.abilities(agent.agent_id, hello);
+    let link = Arc::new(LinkHandle::new(id, agent.clone(), hello, abilities, now));
     match shared.links.admit(&link) {
         Admitted::Yes => {}
         Admitted::Closed => return Err(Failed::Close(CloseCode::GoingAway)),

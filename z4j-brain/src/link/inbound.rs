@@ -48,7 +48,7 @@ impl Inbound {
 
     /// Reads until the link ends.
     pub(super) async fn run(
-        mut self,
+        &mut self,
         stream: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
     ) -> End {
         loop {
@@ -97,7 +97,8 @@ impl Inbound {
                 Ok(())
             }
             FrameType::CommandAck | FrameType::CommandResult => {
-                self.answer(&verified).await;
+                // Rare, and large: an idle link must not keep room for it.
+                Box::pin(self.answer(&verified)).await;
                 Ok(())
             }
             // The session lets through only what an agent may send.

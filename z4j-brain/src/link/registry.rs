@@ -9,8 +9,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use z4j_core::id::{AgentId, LinkId, ProjectId};
-use z4j_core::wire::CloseCode;
+use z4j_core::wire::{CloseCode, Hello};
 
+use super::ability::Abilities;
 use super::handle::LinkHandle;
 use super::owners::Owners;
 use super::pace::Pace;
@@ -145,6 +146,23 @@ impl Registry {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .admits(now)
+    }
+
+    /// What a hello says that its process can do; shared with another link of the agent that says the same.
+    pub(super) fn abilities(&self, agent: AgentId, hello: &Hello) -> Arc<Abilities> {
+        let new = Abilities {
+            engines: hello.engines.clone(),
+            capabilities: hello.capabilities.clone(),
+        };
+        let links = self.lock();
+        let mut known = links
+            .get(&agent)
+            .into_iter()
+            .flatten()
+            .map(|link| link.abilities());
+        known
+            .find(|known| ***known == new)
+            .map_or_else(|| Arc::new(new), Arc::clone)
     }
 
     pub(super) fn admit(&self, link: &Arc<LinkHandle>) -> Admitted {

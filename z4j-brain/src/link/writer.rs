@@ -13,7 +13,7 @@ use crate::shared::Shared;
 pub(super) async fn run(
     shared: &Shared,
     link: &LinkHandle,
-    mut signer: Signer,
+    signer: &mut Signer,
     sink: &mut (impl Sink<Message, Error = axum::Error> + Unpin),
 ) -> End {
     loop {
@@ -25,10 +25,7 @@ pub(super) async fn run(
             link.outbox.woken().await;
             continue;
         }
-        if send(shared, link, &mut signer, sink, waiting)
-            .await
-            .is_err()
-        {
+        if send(shared, link, signer, sink, waiting).await.is_err() {
             return End::Gone;
         }
     }
