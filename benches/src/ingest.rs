@@ -55,8 +55,12 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Report> {
         };
         for (index, (connections, per_frame)) in SHAPES.into_iter().enumerate() {
             let events = work(&options, u64::try_from(index)?, per_frame);
-            let outcome =
-                drive(&[credentials.clone()], load(connections, per_frame), events).await?;
+            let outcome = drive(
+                std::slice::from_ref(&credentials),
+                load(connections, per_frame),
+                events,
+            )
+            .await?;
             line(&mut report, connections, per_frame, &outcome, None);
         }
         return Ok(report);

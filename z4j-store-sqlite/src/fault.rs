@@ -42,7 +42,8 @@ impl Fault {
     pub(crate) fn kind(&self) -> StoreErrorKind {
         match self {
             Self::Sqlite(error) => kind_of(error),
-            Self::Corrupt(_) | Self::Foreign(_) => StoreErrorKind::Corrupt,
+            Self::Corrupt(_) => StoreErrorKind::Corrupt,
+            Self::Foreign(_) => StoreErrorKind::Damaged,
             Self::Cursor => StoreErrorKind::InvalidQuery,
             Self::File(error) => kind_of_file(error),
             Self::SchemaTooNew { .. } => StoreErrorKind::SchemaTooNew,
@@ -74,7 +75,7 @@ fn kind_of(error: &rusqlite::Error) -> StoreErrorKind {
         other => match other.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreErrorKind::Full,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreErrorKind::ReadOnly,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreErrorKind::Corrupt,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreErrorKind::Damaged,
             Some(
                 ErrorCode::DatabaseBusy
                 | ErrorCode::DatabaseLocked

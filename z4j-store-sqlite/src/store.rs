@@ -34,7 +34,7 @@ impl SqliteStore {
     /// Opens the database, makes it when it is absent, and brings its schema up to date. Blocks meanwhile.
     ///
     /// # Errors
-    /// A [`StoreError`] whose kind says why not: `ReadOnly` for a place that cannot be written, `Corrupt` for what is
+    /// A [`StoreError`] whose kind says why not: `ReadOnly` for a place that cannot be written, `Damaged` for what is
     /// no database of z4j, `SchemaTooNew` for that of a newer program, else `Full` or `Unavailable`.
     pub fn open(config: SqliteConfig) -> Result<Self, StoreError> {
         Self::start(config).map_err(|fault| fault.during("open database"))

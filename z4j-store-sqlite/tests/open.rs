@@ -66,7 +66,7 @@ fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let path = directory.path().join("notes.txt");
     let text = "these are my notes ".repeat(200);
     fs::write(&path, &text).unwrap();
-    assert_eq!(refusal(&path), StoreErrorKind::Corrupt);
+    assert_eq!(refusal(&path), StoreErrorKind::Damaged);
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 }
 
@@ -78,7 +78,7 @@ fn a_database_of_another_program_is_refused_and_left_alone() {
     db.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
         .unwrap();
     drop(db);
-    assert_eq!(refusal(&path), StoreErrorKind::Corrupt);
+    assert_eq!(refusal(&path), StoreErrorKind::Damaged);
     let tables: i64 = Connection::open(&path)
         .unwrap()
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))

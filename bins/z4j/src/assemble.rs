@@ -89,7 +89,9 @@ fn sentence(path: &Path, fault: StoreError) -> anyhow::Error {
             format!("the database {file} cannot be written: check its owner and mode")
         }
         StoreErrorKind::Full => format!("there is no room left for the database {file}"),
-        StoreErrorKind::Corrupt => format!("{file} is not a z4j database, or it is damaged"),
+        StoreErrorKind::Corrupt | StoreErrorKind::Damaged => {
+            format!("{file} is not a z4j database, or it is damaged")
+        }
         _ => format!("the database {file} cannot be opened"),
     };
     anyhow!(fault).context(words)

@@ -19,8 +19,24 @@ use crate::shared::Shared;
 /// Commands that one claim takes at most.
 const CLAIM_MAX: u32 = 64;
 
-/// Links that shall claim, and the engines of the commands that they shall take.
-type Claims = BTreeMap<LinkId, (Arc<LinkHandle>, BTreeSet<String>)>;
+/// What one link shall claim.
+struct Planned {
+    link: Arc<LinkHandle>,
+    engines: BTreeSet<String>,
+    ids: Vec<CommandId>,
+}
+
+impl Planned {
+    fn on(link: &Arc<LinkHandle>) -> Self {
+        Self {
+            link: Arc::clone(link),
+            engines: BTreeSet::new(),
+            ids: Vec::new(),
+        }
+    }
+}
+
+type Claims = BTreeMap<LinkId, Planned>;
 
 /// Looks once at the pending commands of every project that has a link here.
 pub(super) async fn sweep(shared: &Shared) {
@@ -48,8 +64,8 @@ async fn sweep_project(
             .items
             .iter()
             .filter(|command| agents.contains(&command.agent_id));
-        for (link, engines) in plan(shared, project, own).into_values() {
-            claim(shared, &link, engines).await?;
+        for planned in plan(shared, project, own).into_values() {
+            claim(shared, planned).await?;
         }
         let Some(next) = pending.next else {
             return Ok(());
@@ -74,10 +90,9 @@ fn plan<'a>(
             link.agent_id() == command.agent_id && can(link, command, &engine)
         };
         if let Some(link) = links.iter().find(able) {
-            let claim = claims
-                .entry(link.id)
-                .or_insert_with(|| (Arc::clone(link), BTreeSet::new()));
-            claim.1.insert(engine);
+            let claim = claims.entry(link.id).or_insert_with(|| Planned::on(link));
+            claim.engines.insert(engine);
+            claim.ids.push(command.id);
         }
     }
     claims
@@ -88,11 +103,8 @@ fn can(link: &LinkHandle, command: &CommandRow, engine: &str) -> bool {
     link.close_code().is_none() && action.is_ok_and(|action| link.ability(action, engine).is_ok())
 }
 
-async fn claim(
-    shared: &Shared,
-    link: &Arc<LinkHandle>,
-    engines: BTreeSet<String>,
-) -> Result<(), StoreError> {
+async fn claim(shared: &Shared, planned: Planned) -> Result<(), StoreError> {
+    let Planned { link, engines, ids } = planned;
     // Before the claim: if its answer is lost, the end of the link must still be told.
     link.note_commands();
     let now = shared.env.now();
@@ -100,20 +112,25 @@ async fn claim(
         agent_id: link.agent_id(),
         link_id: link.id,
         engines: engines.into_iter().collect(),
+        only: Some(ids),
         now,
         limit: CLAIM_MAX,
     };
+    let mut refused = Vec::new();
     for command in shared.store.claim_commands(claim).await? {
         let engine = payload::engine_of(&command).unwrap_or_default();
-        if can(link, &command, &engine) {
+        if can(&link, &command, &engine) {
             link.outbox.push_command(OutgoingCommand {
                 id: command.id,
                 payload: payload::of(&command, now),
             });
             shared.dispatcher.publish(shared, command);
         } else {
-            refuse(shared, command.id).await?;
+            refused.push(command.id);
         }
+    }
+    for id in refused {
+        refuse(shared, id).await?;
     }
     if link.close_code().is_some() {
         // The link may have told the store of its end before this claim.
@@ -124,7 +141,7 @@ async fn claim(
     Ok(())
 }
 
-/// A claim takes all commands of an engine; one that this process cannot carry out is not sent to it.
+/// The process said between the plan and the claim that it ends: the command is not sent to it.
 async fn refuse(shared: &Shared, id: CommandId) -> Result<(), StoreError> {
     let advance = AdvanceCommand {
         id,

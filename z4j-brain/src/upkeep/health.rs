@@ -96,7 +96,10 @@ const fn sentence(kind: StoreErrorKind) -> &'static str {
         StoreErrorKind::SchemaTooOld => {
             "The database has not been brought up to this version of z4j."
         }
-        StoreErrorKind::Corrupt => "Stored data cannot be read back; the database is damaged.",
+        StoreErrorKind::Corrupt => "Stored data cannot be read back.",
+        StoreErrorKind::Damaged => {
+            "The database is damaged; nothing is acknowledged until it is restored."
+        }
         _ => "The database refuses writes for a reason that only the log tells.",
     }
 }
@@ -110,5 +113,6 @@ pub(crate) const fn is_passing(kind: StoreErrorKind) -> bool {
             | StoreErrorKind::ReadOnly
             | StoreErrorKind::SchemaTooNew
             | StoreErrorKind::SchemaTooOld
+            | StoreErrorKind::Damaged
     )
 }

@@ -137,6 +137,8 @@ pub struct ClaimCommands {
     pub link_id: LinkId,
     /// The engines that the link's process serves; a command whose payload names another engine is left.
     pub engines: Vec<String>,
+    /// Only these commands, for a caller that chose the link for each of them.
+    pub only: Option<Vec<CommandId>>,
     /// The time of the claim.
     pub now: Timestamp,
     /// Commands at most.

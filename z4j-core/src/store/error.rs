@@ -17,8 +17,10 @@ pub enum StoreErrorKind {
     SchemaTooNew,
     /// The schema is older than this binary, or missing.
     SchemaTooOld,
-    /// Stored data cannot be read back.
+    /// A stored value cannot be read back; others can.
     Corrupt,
+    /// The database itself is damaged, or is no database. Nothing it answers can be relied on.
+    Damaged,
     /// A cursor or filter that this store did not make or cannot run.
     InvalidQuery,
     /// Anything else: a bug in the store or its caller.
@@ -36,6 +38,7 @@ impl StoreErrorKind {
             Self::SchemaTooNew => "schema_too_new",
             Self::SchemaTooOld => "schema_too_old",
             Self::Corrupt => "corrupt",
+            Self::Damaged => "damaged",
             Self::InvalidQuery => "invalid_query",
             Self::Internal => "internal",
         }

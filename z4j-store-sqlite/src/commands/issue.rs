@@ -115,9 +115,16 @@ pub(super) fn claim(tx: &mut Tx<'_>, claim: &ClaimCommands) -> Result<Vec<Comman
         ],
     )?;
     let mut claimed = Vec::new();
-    let served = pending.into_iter().filter(|command| match &command.engine {
-        Some(engine) => claim.engines.contains(engine),
-        None => true,
+    let served = pending.into_iter().filter(|command| {
+        let is_served = command
+            .engine
+            .as_ref()
+            .is_none_or(|engine| claim.engines.contains(engine));
+        let is_wanted = claim
+            .only
+            .as_ref()
+            .is_none_or(|only| only.contains(&command.row.id));
+        is_served && is_wanted
     });
     for Stored { mut row, .. } in served.take(claim.limit as usize) {
         if record::apply(&mut row, CommandInput::Claimed, claim.now) {

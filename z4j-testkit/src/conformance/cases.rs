@@ -163,6 +163,8 @@ cases! {$;
     commands::command_is_claimed_once_by_many_callers;
     /// Commands are handed out oldest first, up to the limit.
     commands::claims_are_oldest_first_up_to_the_limit;
+    /// A claim that names commands takes no other.
+    commands::claim_for_some_commands_leaves_the_others;
     /// A command for another engine waits for a process that serves it.
     commands::claim_leaves_other_engines;
     /// A command past its deadline is not handed out.

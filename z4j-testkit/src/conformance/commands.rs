@@ -177,6 +177,19 @@ pub(super) async fn claims_are_oldest_first_up_to_the_limit(store: &dyn Store) {
     assert_eq!(rest.iter().map(|row| row.id).collect::<Vec<_>>(), [late]);
 }
 
+pub(super) async fn claim_for_some_commands_leaves_the_others(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let wanted = issue(&scene, scene.command(at_s(2))).await.id;
+    let other = issue(&scene, scene.command(at_s(1))).await.id;
+    let mut claim = scene.claim(new_link(), at_s(3));
+    claim.only = Some(vec![wanted]);
+    let first = store.claim_commands(claim.clone()).await.expect("claiming");
+    assert_eq!(first.iter().map(|row| row.id).collect::<Vec<_>>(), [wanted]);
+    claim.only = None;
+    let rest = store.claim_commands(claim).await.expect("claiming");
+    assert_eq!(rest.iter().map(|row| row.id).collect::<Vec<_>>(), [other]);
+}
+
 pub(super) async fn claim_leaves_other_engines(store: &dyn Store) {
     let scene = Scene::set(store).await;
     let mut for_rq = scene.command(at_s(1));

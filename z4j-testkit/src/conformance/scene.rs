@@ -132,6 +132,7 @@ impl<'s> Scene<'s> {
 
     pub(super) fn claim(&self, link: LinkId, now: Timestamp) -> ClaimCommands {
         ClaimCommands {
+            only: None,
             agent_id: self.agent,
             link_id: link,
             engines: vec![ENGINE.to_owned()],

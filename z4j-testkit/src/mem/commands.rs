@@ -156,6 +156,10 @@ fn claim(db: &mut Db, claim: &ClaimCommands) -> Vec<CommandRow> {
                 && row.state == CommandState::Pending
                 && row.timeout_at > claim.now
                 && engine_of(&row.payload).is_none_or(|engine| claim.engines.contains(&engine))
+                && claim
+                    .only
+                    .as_ref()
+                    .is_none_or(|only| only.contains(&row.id))
         })
         .collect();
     waiting.sort_by_key(|command| (command.row.issued_at, command.row.id));
