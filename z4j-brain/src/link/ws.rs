@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Router};
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use axum::{Extension, Router};
 use z4j_core::limits;
 
-use super::{admission, session};
+use super::admission::{self, Admission};
+use super::session;
 use crate::shared::Shared;
 
 /// Small, because most links are idle: it is most of what an idle link costs.
@@ -66,7 +67,8 @@ async fn upgrade(
         .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
         .max_message_size(message_bytes_max)
         .max_frame_size(message_bytes_max)
-        .on_upgrade(move |socket| tasks.track_future(session::run(shared, socket, admission)))
+        .on_upgrade(move |socket| tasks.track_future(session::run(shared, socket, admission)));
+    (admitted, response).into_response()
 }
 
 /// Browsers name the page that a socket comes from and bring their cookies; agents do neither (`reliability.md` S-15).
