@@ -4,6 +4,7 @@ use serde::Deserialize;
 use z4j_core::command::{Action, CommandInput};
 use z4j_core::id::TaskKey;
 use z4j_core::limits;
+use z4j_core::redact::Redactor;
 use z4j_core::store::{CommandRow, RetryLink};
 use z4j_core::wire::{CommandResult, CommandStatus};
 
@@ -43,10 +44,8 @@ impl Answer {
             },
         };
         let shape: Shape = result.result.decode_owned().unwrap_or_default();
-        let error = result.error.as_deref().map(|error| {
-            let end = error.floor_char_boundary(limits::ERROR_TEXT_CHARS_MAX);
-            redact_text(&*shared.redactor, error.get(..end).unwrap_or_default())
-        });
+        let error = result.error.as_deref();
+        let error = error.map(|error| kept_error(&*shared.redactor, error));
         let kept = (!result.result.is_null()).then(|| result.result.as_str());
         Self::Result {
             input,
@@ -55,6 +54,14 @@ impl Answer {
             new_task_id: shape.new_task_id.as_str().map(str::to_owned),
         }
     }
+}
+
+/// The start of an error text. It is redacted as a whole and cut after: a secret that a cut takes apart has no shape left
+/// to be found by.
+fn kept_error(redactor: &dyn Redactor, error: &str) -> String {
+    let mut kept = redact_text(redactor, error);
+    kept.truncate(kept.floor_char_boundary(limits::ERROR_TEXT_CHARS_MAX));
+    kept
 }
 
 /// The family link that a finished retry made. A retry by reference may keep the task's id: that is no new task.
@@ -75,4 +82,36 @@ pub(super) fn retry_link(command: &CommandRow, new_task_id: Option<String>) -> O
         original: TaskKey::new(original.engine, original.task_id),
         retry_task_id,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use z4j_core::redact::{DefaultRedactor, MARKER};
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_the_cut_would_take_apart_hides_the_whole_error() {
+        let secret = "AKIAABCDEFGHIJKLMNOP";
+        for lead in (limits::ERROR_TEXT_CHARS_MAX - secret.len())..limits::ERROR_TEXT_CHARS_MAX + 10
+        {
+            let error = format!("{} {secret}", "x".repeat(lead));
+            assert_eq!(
+                kept_error(&DefaultRedactor::strict(), &error),
+                MARKER,
+                "{lead}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_error_without_secrets_is_cut_between_characters() {
+        let error = "ö".repeat(limits::ERROR_TEXT_CHARS_MAX);
+        let kept = kept_error(&DefaultRedactor::strict(), &error);
+        assert_eq!(kept, "ö".repeat(limits::ERROR_TEXT_CHARS_MAX / 2));
+        assert_eq!(
+            kept_error(&DefaultRedactor::strict(), "no such queue"),
+            "no such queue"
+        );
+    }
 }
