@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use super::error::{self, ApiError};
 use super::headers;
-use super::peer::Peer;
 use super::state::App;
 
 /// Longest path and query (`reliability.md` §6.6).
@@ -26,7 +25,6 @@ pub(super) const HEADERS_MAX: usize = 100;
 pub(crate) async fn frame(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = Uuid::from_u128(app.shared.env.next_id()).to_string();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let peer = request.extensions().get::<Peer>().cloned();
     let response = match admit(&app, request) {
         Ok(request) => AssertUnwindSafe(next.run(request))
             .catch_unwind()
@@ -34,10 +32,6 @@ pub(crate) async fn frame(State(app): State<App>, request: Request, next: Next) 
             .unwrap_or_else(|panic| after_panic(&*panic)),
         Err(error) => error.into_response(),
     };
-    if let Some(peer) = peer.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) {
-        // The agent socket answers so only to a token that it knows.
-        peer.trust();
-    }
     finish(&app, &method, &path, &id, response)
 }
 

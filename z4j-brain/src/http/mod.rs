@@ -42,8 +42,11 @@ use crate::link;
 use crate::shared::Shared;
 
 pub use dashboard::{Dashboard, DashboardAsset};
+pub(crate) use peer::Peer;
 pub use routes::{openapi_json, route_table};
 pub use serve::serve;
+#[cfg(test)]
+pub(crate) use slots::Slots;
 use state::{App, Web};
 
 /// Everything a brain serves. Live streams end when the brain stops running.
