@@ -17,6 +17,9 @@ use z4j_core::env::Env;
 const KEYS_SWEEP: usize = 10_000;
 
 /// Who tries: an IPv4 address or an IPv6 network of 64 bits.
+///
+/// Loopback has no limit of its own: behind a proxy on the same machine everybody comes from there, and one stranger would
+/// lock all of them out. The limits of each account and of the whole instance hold for it too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct AddressKey(Option<IpAddr>);
 
@@ -24,9 +27,13 @@ impl AddressKey {
     /// The key of an address; all callers without one share a key.
     pub(crate) fn of(address: Option<IpAddr>) -> Self {
         Self(address.map(|address| match address.to_canonical() {
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
-            v4 @ IpAddr::V4(_) => v4,
+            IpAddr::V6(v6) if !v6.is_loopback() => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+            whole => whole,
         }))
+    }
+
+    fn is_loopback(self) -> bool {
+        self.0.is_some_and(|address| address.is_loopback())
     }
 }
 
@@ -51,8 +58,8 @@ pub(crate) struct Throttles {
     clock: EnvClock,
     sign_in_by_address: Keyed<AddressKey>,
     sign_in_by_account: Keyed<[u8; 32]>,
-    sign_in_in_all: Single,
     setup_by_address: Keyed<AddressKey>,
+    in_all: Single,
 }
 
 impl Throttles {
@@ -62,11 +69,11 @@ impl Throttles {
         Self {
             sign_in_by_address: keyed(20, Duration::from_secs(3), &clock),
             sign_in_by_account: keyed(10, Duration::from_secs(60), &clock),
-            sign_in_in_all: RateLimiter::direct_with_clock(
+            setup_by_address: keyed(5, Duration::from_secs(180), &clock),
+            in_all: RateLimiter::direct_with_clock(
                 quota(30, Duration::from_secs(1) / 30),
                 clock.clone(),
             ),
-            setup_by_address: keyed(5, Duration::from_secs(180), &clock),
             clock,
         }
     }
@@ -76,14 +83,12 @@ impl Throttles {
     /// # Errors
     /// How long to wait, when there have been too many.
     pub(crate) fn sign_in(&self, address: AddressKey, account: &str) -> Result<(), Duration> {
-        self.take(&self.sign_in_by_address, &address)?;
+        self.take_of_address(&self.sign_in_by_address, address)?;
         self.take(
             &self.sign_in_by_account,
             &Sha256::digest(account.as_bytes()).into(),
         )?;
-        self.sign_in_in_all
-            .check()
-            .map_err(|not_until| self.wait(&not_until))
+        self.take_in_all()
     }
 
     /// Takes one try at setting up.
@@ -91,7 +96,25 @@ impl Throttles {
     /// # Errors
     /// How long to wait, when there have been too many.
     pub(crate) fn setup(&self, address: AddressKey) -> Result<(), Duration> {
-        self.take(&self.setup_by_address, &address)
+        self.take_of_address(&self.setup_by_address, address)?;
+        self.take_in_all()
+    }
+
+    fn take_of_address(
+        &self,
+        limiter: &Keyed<AddressKey>,
+        address: AddressKey,
+    ) -> Result<(), Duration> {
+        if address.is_loopback() {
+            return Ok(());
+        }
+        self.take(limiter, &address)
+    }
+
+    fn take_in_all(&self) -> Result<(), Duration> {
+        self.in_all
+            .check()
+            .map_err(|not_until| self.wait(&not_until))
     }
 
     fn take<K: Clone + Eq + std::hash::Hash>(
@@ -171,5 +194,20 @@ mod tests {
                 .unwrap();
         }
         assert!(throttles.sign_in(address, "new@example.org").is_err());
+    }
+
+    #[test]
+    fn loopback_has_the_limit_of_the_instance_only() {
+        for text in ["127.0.0.1", "127.8.9.10", "::ffff:127.0.0.1", "::1"] {
+            let throttles = Throttles::new(Env::system());
+            let address = AddressKey::of(Some(text.parse().unwrap()));
+            assert!((0..30).all(|_| throttles.setup(address).is_ok()), "{text}");
+        }
+        let throttles = Throttles::new(Env::system());
+        let address = AddressKey::of(Some("192.0.2.1".parse().unwrap()));
+        assert_eq!(
+            (0..30).filter(|_| throttles.setup(address).is_ok()).count(),
+            5
+        );
     }
 }

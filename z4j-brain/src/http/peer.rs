@@ -36,7 +36,8 @@ impl Peer {
     }
 }
 
-/// Where a request came from, as far as the server says. Headers are not believed: no proxy is configured.
+/// Where a request came from, as far as the server says. Headers are not believed: no proxy is configured. Behind a proxy
+/// on the same machine this is loopback for everybody, so limits of one address leave loopback out.
 pub(crate) fn address_of(extensions: &Extensions) -> Option<IpAddr> {
     let own = extensions.get::<Peer>().map(|peer| peer.address.ip());
     let axum = || {

@@ -1,12 +1,14 @@
 //! A brain without a socket: requests go straight into its router.
 
 use std::fmt::Debug;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
 use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::response::Response;
@@ -258,6 +260,13 @@ impl Call<'_> {
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         self.host &= !name.eq_ignore_ascii_case("host");
         self.request = self.request.header(name, value.as_ref());
+        self
+    }
+
+    /// As the server says where it came from.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        let address: SocketAddr = address.parse().unwrap();
+        self.request = self.request.extension(ConnectInfo(address));
         self
     }
 

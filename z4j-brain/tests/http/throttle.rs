@@ -63,6 +63,40 @@ async fn set_up_takes_five_tries() {
     assert_eq!(guess().await.status, StatusCode::FORBIDDEN);
 }
 
+/// Behind a proxy on the same machine everybody has the proxy's address.
+#[tokio::test]
+async fn strangers_behind_a_proxy_on_this_machine_lock_nobody_else_out() {
+    let site = Site::new().await;
+    for proxy in ["127.0.0.1:1000", "[::1]:1000"] {
+        for n in 0..25 {
+            let body =
+                json!({ "email": format!("p{n}@example.org"), "password": "wrong-wrong-wrong" });
+            let call = site.post("/api/v1/auth/login").from(proxy).json(&body);
+            assert_eq!(call.send().await.status, StatusCode::UNAUTHORIZED, "{n}");
+        }
+        let body = json!({ "email": ADMIN, "password": PASSWORD });
+        let call = site.post("/api/v1/auth/login").from(proxy).json(&body);
+        assert_eq!(call.send().await.status, StatusCode::OK);
+        site.clock.advance(Duration::from_secs(61));
+    }
+}
+
+#[tokio::test]
+async fn set_up_behind_a_proxy_on_this_machine_is_limited_for_all_together() {
+    let site = Site::empty().await;
+    let body = json!({ "token": "guess", "email": ADMIN, "password": PASSWORD });
+    let guess = || {
+        let call = site.post("/api/v1/setup/complete").from("127.0.0.1:1000");
+        call.json(&body).send()
+    };
+    for n in 0..30 {
+        assert_eq!(guess().await.status, StatusCode::FORBIDDEN, "{n}");
+    }
+    assert_eq!(guess().await.status, StatusCode::TOO_MANY_REQUESTS);
+    site.clock.advance(Duration::from_secs(1));
+    assert_eq!(guess().await.status, StatusCode::FORBIDDEN);
+}
+
 /// An embedder's own server tells addresses the usual way; each address then has its own tries.
 #[tokio::test]
 async fn addresses_are_told_apart() {
