@@ -88,6 +88,9 @@ fn text() -> impl Strategy<Value = String> {
             "w1@host.example.com",
             "eyJa.b.c",
             "{\"password\": \"x\"}",
+            "{'auth': 'x'}",
+            "'token': ",
+            "': '",
             "pässword",
         ])
         .prop_map(str::to_owned),

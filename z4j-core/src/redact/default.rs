@@ -6,6 +6,7 @@ use regex::Regex;
 
 use super::config::{PatternError, RedactConfig, compile};
 use super::keys::KeyRules;
+use super::printed::printed_members;
 use super::text::kept_part;
 use super::values::ValueRules;
 use super::{FieldContext, FieldDecision, FieldValue, PolicyId, Redactor};
@@ -112,6 +113,14 @@ impl DefaultRedactor {
                 || self.extra_keys.iter().any(|pattern| pattern.is_match(key)))
     }
 
+    /// Whether a dictionary printed in `text` has a member whose key is secret.
+    fn prints_a_secret_member(&self, text: &str) -> bool {
+        printed_members(text).any(|(key, value)| {
+            self.rules.is_some_and(|rules| rules.keys.hit(key, &value))
+                || self.extra_keys.iter().any(|pattern| pattern.is_match(key))
+        })
+    }
+
     fn is_secret_text(&self, text: &str) -> bool {
         let seen = if self.strict {
             text.into()
@@ -119,6 +128,7 @@ impl DefaultRedactor {
             kept_part(text, self.string_bytes_max)
         };
         self.rules.is_some_and(|rules| rules.values.hit(&seen))
+            || (self.strict && self.prints_a_secret_member(&seen))
             || self
                 .extra_values
                 .iter()
@@ -131,8 +141,8 @@ impl Redactor for DefaultRedactor {
         let custom = !self.extra_keys.is_empty() || !self.extra_values.is_empty();
         PolicyId::new(match (self.rules, self.strict, custom) {
             (None, _, _) => "none-1",
-            (Some(_), true, false) => "strict-1",
-            (Some(_), true, true) => "strict-1+custom",
+            (Some(_), true, false) => "strict-2",
+            (Some(_), true, true) => "strict-2+custom",
             (Some(_), false, false) => "protocol-2",
             (Some(_), false, true) => "protocol-2+custom",
         })

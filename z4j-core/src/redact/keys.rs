@@ -13,10 +13,15 @@ const NAMES: &str = concat!(
     "(?:client|webhook|hmac)_?secret|(?:access|refresh|id|api|bearer|session)_?token|api_?key",
 );
 
+/// Every ASCII key that the strict rules hit holds one of these.
+const TRIGGERS: &str =
+    "pass|pwd|secret|token|key|auth|cookie|cred|ssn|social|card|cvv|cvc|session|bearer";
+
 /// The names of wire §9, and for the brain words anywhere in a key.
 #[derive(Debug)]
 pub(super) struct KeyRules {
     names: Regex,
+    triggers: Regex,
     strict: bool,
 }
 
@@ -25,23 +30,30 @@ impl KeyRules {
         let names = RegexBuilder::new(&format!(r"\A(?:{NAMES})\z"))
             .case_insensitive(true)
             .build()?;
-        Ok(Self { names, strict })
+        let triggers = RegexBuilder::new(TRIGGERS).case_insensitive(true).build()?;
+        Ok(Self {
+            names,
+            triggers,
+            strict,
+        })
     }
 
     /// A pattern that finds, in ASCII JSON text without escapes, every key that a rule here could hit.
     pub(super) fn json_pattern(strict: bool) -> String {
-        let triggers =
-            "pass|pwd|secret|token|key|auth|cookie|cred|ssn|social|card|cvv|cvc|session|bearer";
         // A string that, if it is a key, is too long to be compared.
         let long = format!(r#""[^"]{{{}}}"#, KEY_CHARS_MAX + 1);
         if strict {
-            format!(r#""[^"]*(?:{triggers})[^"]*"\s*:|{long}"#)
+            // The second one is a key inside text.
+            format!(r#""[^"]*(?:{TRIGGERS})[^"]*"\s*:|'[^'"]*(?:{TRIGGERS})[^'"]*'\s*:|{long}"#)
         } else {
             format!(r#""(?:{NAMES})"\s*:|{long}"#)
         }
     }
 
     pub(super) fn hit(&self, key: &str, value: &FieldValue<'_>) -> bool {
+        if self.strict && key.is_ascii() && !self.triggers.is_match(key) {
+            return false;
+        }
         self.names.is_match(key) || (self.strict && words_hit(key, value))
     }
 }
@@ -56,11 +68,12 @@ const PARTS: &[&str] = &[
     "credential",
     "apikey",
     "privatekey",
+    "pwd",
 ];
 /// The same, written as two words.
 const SPLIT_PARTS: &[(&str, &str)] = &[("pass", "word"), ("pass", "phrase"), ("pass", "code")];
 /// Secret as whole words, also as numbers.
-const WORDS: &[&str] = &["pwd", "ssn", "cvv", "cvc"];
+const WORDS: &[&str] = &["ssn", "cvv", "cvc"];
 /// Secret as whole words when the value is text or a container: numbers and flags of that name are counts and switches.
 const SOFT_WORDS: &[&str] = &[
     "token",
@@ -70,12 +83,18 @@ const SOFT_WORDS: &[&str] = &[
     "cookie",
     "cookies",
     "bearer",
+    "sessionid",
 ];
+/// Secret as the end of a word (`csrftoken`); soft like [`SOFT_WORDS`].
+const SOFT_ENDS: &[&str] = &["token", "accesskey", "accountkey"];
+/// Secret as the last word of a key (`smtp_pass`); soft like [`SOFT_WORDS`].
+const SOFT_LAST: &str = "pass";
 /// Pairs of neighbouring words; soft like [`SOFT_WORDS`].
 const PAIRS: &[(&str, &str)] = &[
     ("api", "key"),
     ("private", "key"),
     ("access", "key"),
+    ("account", "key"),
     ("encryption", "key"),
     ("signing", "key"),
     ("master", "key"),
@@ -117,7 +136,11 @@ fn words_hit(key: &str, value: &FieldValue<'_>) -> bool {
         value,
         FieldValue::Number(_) | FieldValue::Bool(_) | FieldValue::Null
     );
-    soft_value && (has_pair(PAIRS) || has(SOFT_WORDS))
+    let has_end = words
+        .iter()
+        .any(|word| SOFT_ENDS.iter().any(|end| word.ends_with(end)));
+    let ends_soft = words.last().is_some_and(|last| last == SOFT_LAST);
+    soft_value && (has_pair(PAIRS) || has(SOFT_WORDS) || has_end || ends_soft)
 }
 
 /// Lower-case words of a key, without numbers at their ends, in camel, snake, kebab or dotted spelling, look-alike letters made plain.
@@ -206,6 +229,13 @@ mod tests {
             "SESSION_ID",
             "pass_word",
             "token2",
+            "dbpwd",
+            "csrftoken",
+            "sessionid",
+            "pass",
+            "smtp_pass",
+            "DB_PASS",
+            "AccountKey",
         ] {
             assert!(hit(key), "{key}");
         }
@@ -230,11 +260,18 @@ mod tests {
             "primary_key",
             "compass_words",
             "sec_retries",
+            "pass_through",
+            "bypass",
+            "passed",
+            "sessions",
+            "account_id",
+            "tokenise",
         ] {
             assert!(!hit(key), "{key}");
         }
         let rules = KeyRules::new(true).unwrap();
         assert!(!rules.hit("max_tokens", &FieldValue::Number("4096")));
+        assert!(!rules.hit("pass", &FieldValue::Number("3")));
         assert!(rules.hit("db_password", &FieldValue::Number("12345")));
     }
 }

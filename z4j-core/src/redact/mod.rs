@@ -17,6 +17,7 @@ mod config;
 mod default;
 mod field;
 mod keys;
+mod printed;
 mod text;
 mod values;
 mod walk;

@@ -26,17 +26,19 @@ const SHAPES: &[&str] = &[
 /// Shapes between word boundaries, without the boundaries.
 const BOUNDED: &[&str] = &["SK[0-9a-f]{32}", r"\d{3}-\d{2}-\d{4}"];
 
-/// Names of secrets as they appear in text: command lines, query strings, printed dictionaries.
+/// Names of secrets as they appear in text: command lines, query strings.
 const NAMES: &str = r"(?:password|passwd|passphrase|pwd|secret|api[_-]?key|private[_-]?key|access[_-]?key|credentials?|token)";
 
+/// What stands between the name of a header and its value, printed as a line, as a member or as a pair.
+const COLON: &str = r#"(?:\\*["']?\s*:|\\*["']\s*,)\s*b?\\*["']?"#;
+
 /// What the brain looks for beyond the protocol: passwords in URLs of any scheme, headers, query parameters, DSNs,
-/// command lines, and printed dictionaries. A bare `name=name` as in a line of source code is no hit.
+/// and command lines. A bare `name=name` as in a line of source code is no hit.
 fn strict_shapes() -> Vec<String> {
     vec![
         r"[a-z][a-z0-9+.-]*://[^\s/@:]*:[^\s/@]+@[^\s/]".to_owned(),
-        r"authorization:\s*(?:basic|bearer|digest|token|apikey)\s+\S{6}".to_owned(),
-        r"cookie:\s*[\w.-]+=\S".to_owned(),
-        format!(r#"["'][\w.-]*{NAMES}\\*["']\s*:\s*\\*["']?[^\s\\"',}}]"#),
+        format!(r"authorization{COLON}(?:basic|bearer|digest|token|apikey)\s+\S{{6}}"),
+        format!(r"cookie{COLON}[\w.-]+=\S"),
         format!(r#"\w*{NAMES}\s*=\s*["'][^"']"#),
         format!(r"[?&;][\w.-]*{NAMES}=[^\s&;]"),
         format!(r"--[\w-]*{NAMES}[= ][^\s-]"),
