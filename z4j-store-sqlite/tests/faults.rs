@@ -228,6 +228,7 @@ async fn a_session_of_a_disabled_person_is_absent() {
         id: UserSessionId::from_u128(6),
         token_hash: [9; 32],
         user_id: UserId::from_u128(5),
+        password_hash: PasswordHash::new("x".to_owned()),
         created_at: at_s(0),
         idle_until: at_s(100),
         expires_at: at_s(100),
@@ -236,11 +237,18 @@ async fn a_session_of_a_disabled_person_is_absent() {
         user_agent: None,
         audit: audit(11),
     };
-    store.create_session(session).await.unwrap();
+    assert!(store.create_session(session.clone()).await.unwrap());
     assert!(store.session(&[9; 32], at_s(1)).await.unwrap().is_some());
     let db = Connection::open(store.path()).unwrap();
     db.execute("UPDATE users SET is_active = 0", []).unwrap();
     assert!(store.session(&[9; 32], at_s(1)).await.unwrap().is_none());
+    let late = NewSession {
+        id: UserSessionId::from_u128(7),
+        token_hash: [8; 32],
+        audit: audit(12),
+        ..session
+    };
+    assert!(!store.create_session(late).await.unwrap());
 }
 
 #[tokio::test]

@@ -154,6 +154,7 @@ fn session_of(user_id: UserId) -> NewSession {
         id: UserSessionId::from_u128(2),
         token_hash: [3; 32],
         user_id,
+        password_hash: person().password_hash,
         created_at: Timestamp::EPOCH,
         idle_until: Timestamp::LATEST,
         expires_at: Timestamp::LATEST,
@@ -169,10 +170,17 @@ async fn session_of_a_disabled_person_is_absent_while_they_are() {
     let store = MemStore::new();
     let user = person();
     let _ = store.create_user(user.clone()).await.unwrap();
-    store.create_session(session_of(user.id)).await.unwrap();
+    assert!(store.create_session(session_of(user.id)).await.unwrap());
     for is_active in [true, false, true] {
         store.set_user_active(user.id, is_active);
         let found = store.session(&[3; 32], Timestamp::EPOCH).await.unwrap();
         assert_eq!(found.is_some(), is_active);
     }
+    store.set_user_active(user.id, false);
+    let late = NewSession {
+        id: UserSessionId::from_u128(4),
+        token_hash: [5; 32],
+        ..session_of(user.id)
+    };
+    assert!(!store.create_session(late).await.unwrap());
 }

@@ -55,7 +55,9 @@ pub(crate) async fn complete(
         origin,
         user_agent: user_agent(&headers),
     };
-    let token = people::start_session(&app.shared, &user, &request).await?;
+    let token = people::start_session(&app.shared, &user, &request)
+        .await?
+        .ok_or(OpError::BadCredentials)?;
     Ok(signed_in(
         &app,
         StatusCode::CREATED,

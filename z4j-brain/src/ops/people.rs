@@ -19,6 +19,8 @@ const EMAIL_BYTES_MAX: usize = 254;
 const DISPLAY_NAME_CHARS_MAX: usize = 100;
 /// Longest description of a browser that is kept.
 const USER_AGENT_CHARS_MAX: usize = 256;
+/// A hash that was replaced while it was checked is checked anew, this often in all: another sign-in may have upgraded it.
+const SIGN_IN_TRIES: u32 = 2;
 
 /// A person to create, before anything is checked.
 #[derive(Clone, Debug)]
@@ -120,6 +122,7 @@ pub(crate) async fn set_password(
     let set = SetPassword {
         user_id: user.id,
         password_hash,
+        expected: None,
         end_sessions: true,
         at: shared.env.now(),
         audit: Some(about(audit, "user", user.id)),
@@ -140,35 +143,41 @@ pub(crate) async fn sign_in(
     gate: &HashGate,
     request: &SignIn<'_>,
 ) -> Result<(UserRow, SessionToken), OpError> {
+    for _ in 0..SIGN_IN_TRIES {
+        let Some(user) = verified(shared, gate, request).await? else {
+            break;
+        };
+        if let Some(token) = start_session(shared, &user, request).await? {
+            upgrade_hash(shared, gate, &user, request.password).await;
+            return Ok((user, token));
+        }
+    }
+    let nobody = Requester {
+        user: None,
+        name: String::new(),
+        origin: request.origin.clone(),
+    };
+    let email = canonical_email(request.email);
+    let write = entry(shared, &nobody, ChainId::Instance, "auth.login");
+    let write = about(write, "user", shown(&email));
+    refused(shared, write, "bad_credentials").await;
+    Err(OpError::BadCredentials)
+}
+
+/// The person whose password it is, when they may sign in.
+async fn verified(
+    shared: &Shared,
+    gate: &HashGate,
+    request: &SignIn<'_>,
+) -> Result<Option<UserRow>, OpError> {
     let email = canonical_email(request.email);
     let found = shared.store.user_by_email(&email).await?;
     let hash = found.as_ref().map(|user| &user.password_hash);
     let is_right = gate.verify(request.password, hash).await?;
-    match found.filter(|user| is_right && user.is_active) {
-        Some(user) => {
-            upgrade_hash(shared, gate, &user, request.password).await;
-            let token = start_session(shared, &user, request).await?;
-            Ok((user, token))
-        }
-        None => {
-            let nobody = Requester {
-                user: None,
-                name: String::new(),
-                origin: request.origin.clone(),
-            };
-            let write = entry(shared, &nobody, ChainId::Instance, "auth.login");
-            refused(
-                shared,
-                about(write, "user", shown(&email)),
-                "bad_credentials",
-            )
-            .await;
-            Err(OpError::BadCredentials)
-        }
-    }
+    Ok(found.filter(|user| is_right && user.is_active))
 }
 
-/// Starts a session for somebody whose password was just checked or just set.
+/// Starts a session for somebody whose password was just checked or just set; `None` when it has been replaced meanwhile.
 ///
 /// # Errors
 /// The store's fault.
@@ -176,7 +185,7 @@ pub(crate) async fn start_session(
     shared: &Shared,
     user: &UserRow,
     request: &SignIn<'_>,
-) -> Result<SessionToken, OpError> {
+) -> Result<Option<SessionToken>, OpError> {
     let config = &shared.config.sign_in;
     let now = shared.env.now();
     let token = SessionToken::mint(&shared.env);
@@ -200,6 +209,7 @@ pub(crate) async fn start_session(
         id,
         token_hash: token.hash(),
         user_id: user.id,
+        password_hash: user.password_hash.clone(),
         created_at: now,
         idle_until: now.plus(idle),
         expires_at: now.plus(lasts),
@@ -208,8 +218,8 @@ pub(crate) async fn start_session(
         user_agent,
         audit: about(audit, "session", id),
     };
-    shared.store.create_session(session).await?;
-    Ok(token)
+    let is_started = shared.store.create_session(session).await?;
+    Ok(is_started.then_some(token))
 }
 
 /// Ends a session.
@@ -257,6 +267,7 @@ async fn upgrade_hash(shared: &Shared, gate: &HashGate, user: &UserRow, password
     let set = SetPassword {
         user_id: user.id,
         password_hash,
+        expected: Some(user.password_hash.clone()),
         end_sessions: false,
         at: shared.env.now(),
         audit: None,

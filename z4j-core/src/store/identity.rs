@@ -57,17 +57,25 @@ pub trait IdentityStore: Debug + Send + Sync + 'static {
     /// Any [`StoreError`].
     async fn user(&self, id: UserId) -> Result<Option<UserRow>, StoreError>;
 
-    /// Stores another password hash; ends the person's sessions when asked to. False: no such person.
+    /// Stores another password hash; ends the person's sessions when asked to. False: no such person, or not with the
+    /// expected hash.
+    ///
+    /// # Contract
+    /// The comparison and the change are one step.
     ///
     /// # Errors
     /// Any [`StoreError`].
     async fn set_password(&self, set: SetPassword) -> Result<bool, StoreError>;
 
-    /// Starts a session and records the sign-in on the person.
+    /// Starts a session and records the sign-in on the person. False: the person has another password hash by now, may not
+    /// sign in, or is not there; nothing is written. The same id again answers true.
+    ///
+    /// # Contract
+    /// The comparison and the start are one step, so no session outlives a change of the password that ends sessions.
     ///
     /// # Errors
     /// Any [`StoreError`].
-    async fn create_session(&self, session: NewSession) -> Result<(), StoreError>;
+    async fn create_session(&self, session: NewSession) -> Result<bool, StoreError>;
 
     /// The live session of a token, with its person. Lapsed, ended, and sessions of disabled people are absent.
     ///
@@ -233,6 +241,8 @@ pub struct SetPassword {
     pub user_id: UserId,
     /// Its hash.
     pub password_hash: PasswordHash,
+    /// Only in place of this hash; `None`: in place of any.
+    pub expected: Option<PasswordHash>,
     /// End all of the person's sessions.
     pub end_sessions: bool,
     /// When.
@@ -271,6 +281,8 @@ pub struct NewSession {
     pub token_hash: [u8; 32],
     /// Whose.
     pub user_id: UserId,
+    /// The hash that the password was checked against.
+    pub password_hash: PasswordHash,
     /// When.
     pub created_at: Timestamp,
     /// It ends then unless it is used before.

@@ -56,7 +56,7 @@ impl IdentityStore for SqliteStore {
             .await
     }
 
-    async fn create_session(&self, session: NewSession) -> Result<(), StoreError> {
+    async fn create_session(&self, session: NewSession) -> Result<bool, StoreError> {
         self.write("create session", move |tx| {
             sessions::create(tx.db, &session)
         })

@@ -10,11 +10,12 @@ use crate::{audit, row};
 
 use super::users;
 
-pub(super) fn create(db: &Connection, session: &NewSession) -> Result<(), Fault> {
+pub(super) fn create(db: &Connection, session: &NewSession) -> Result<bool, Fault> {
     let mut insert = db.prepare_cached(
         "INSERT INTO sessions (id, token_hash, user_id, created_at, last_seen_at, idle_until, expires_at, remember, origin,
              user_agent)
-         VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING",
+         SELECT ?1, ?2, id, ?4, ?4, ?5, ?6, ?7, ?8, ?9 FROM users WHERE id = ?3 AND password_hash = ?10 AND is_active
+         ON CONFLICT (id) DO NOTHING",
     )?;
     let (user, at) = (
         session.user_id.as_bytes().as_slice(),
@@ -30,15 +31,18 @@ pub(super) fn create(db: &Connection, session: &NewSession) -> Result<(), Fault>
         session.remember,
         session.origin,
         session.user_agent,
+        session.password_hash.expose(),
     ])?;
-    if inserted > 0 {
-        db.prepare_cached(
-            "UPDATE users SET last_login_at = max(coalesce(last_login_at, ?2), ?2) WHERE id = ?1",
-        )?
-        .execute(params![user, at])?;
-        audit::append(db, &session.audit)?;
+    if inserted == 0 {
+        let mut known = db.prepare_cached("SELECT 1 FROM sessions WHERE id = ?1")?;
+        return Ok(known.exists([session.id.as_bytes().as_slice()])?);
     }
-    Ok(())
+    db.prepare_cached(
+        "UPDATE users SET last_login_at = max(coalesce(last_login_at, ?2), ?2) WHERE id = ?1",
+    )?
+    .execute(params![user, at])?;
+    audit::append(db, &session.audit)?;
+    Ok(true)
 }
 
 pub(super) fn find(

@@ -84,8 +84,11 @@ pub(super) fn join(db: &Connection, user: UserId, project: i64, role: Role) -> R
 
 pub(super) fn set_password(db: &Connection, set: &SetPassword) -> Result<bool, Fault> {
     let user = set.user_id.as_bytes().as_slice();
-    let mut update = db.prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?;
-    if update.execute(params![user, set.password_hash.expose()])? == 0 {
+    let mut update = db.prepare_cached(
+        "UPDATE users SET password_hash = ?2 WHERE id = ?1 AND (?3 IS NULL OR password_hash = ?3)",
+    )?;
+    let expected = set.expected.as_ref().map(PasswordHash::expose);
+    if update.execute(params![user, set.password_hash.expose(), expected])? == 0 {
         return Ok(false);
     }
     if set.end_sessions {

@@ -213,6 +213,7 @@ pub(super) async fn refused_change_of_people_or_agents_leaves_no_entry(store: &d
     let nobody = SetPassword {
         user_id: UserId::from_u128(fresh_id()),
         password_hash: PasswordHash::new("$argon2id$y".to_owned()),
+        expected: None,
         end_sessions: true,
         at: at_s(3),
         audit: Some(audit(ChainId::Instance, "user.password")),

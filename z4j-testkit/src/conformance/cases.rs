@@ -293,6 +293,10 @@ cases! {$;
     people::use_moves_the_idle_deadline;
     /// A new password ends sessions when asked to.
     people::new_password_ends_sessions;
+    /// A session starts only with the password that was checked for it.
+    people::session_starts_with_the_password_that_was_checked;
+    /// A password is set in place of the expected one only, when one is expected.
+    people::password_is_set_in_place_of_the_expected_one;
     /// A sign-in is recorded on the person, once.
     people::sign_in_is_recorded_on_the_person;
 

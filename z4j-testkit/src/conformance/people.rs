@@ -18,12 +18,13 @@ async fn person(store: &dyn Store, email: &str) -> UserRow {
 }
 
 /// Lives from second 0, idle until 100, at most until 1000.
-fn new_session(user: UserId) -> NewSession {
+fn new_session(user: &UserRow) -> NewSession {
     let id = fresh_id();
     NewSession {
         id: UserSessionId::from_u128(id),
         token_hash: token(id),
-        user_id: user,
+        user_id: user.id,
+        password_hash: user.password_hash.clone(),
         created_at: at_s(0),
         idle_until: at_s(100),
         expires_at: at_s(1_000),
@@ -34,12 +35,16 @@ fn new_session(user: UserId) -> NewSession {
     }
 }
 
-async fn signed_in(store: &dyn Store, user: UserId) -> NewSession {
-    let session = new_session(user);
+async fn starts(store: &dyn Store, session: &NewSession) -> bool {
     store
         .create_session(session.clone())
         .await
-        .expect("starting a session");
+        .expect("an answer")
+}
+
+async fn signed_in(store: &dyn Store, user: &UserRow) -> NewSession {
+    let session = new_session(user);
+    assert!(starts(store, &session).await);
     session
 }
 
@@ -116,7 +121,7 @@ pub(super) async fn memberships_name_the_roles(store: &dyn Store) {
 
 pub(super) async fn session_lives_until_it_lapses_or_ends(store: &dyn Store) {
     let user = person(store, "ann@example.org").await;
-    let session = signed_in(store, user.id).await;
+    let session = signed_in(store, &user).await;
     let found = store
         .session(&session.token_hash, at_s(99))
         .await
@@ -147,19 +152,16 @@ pub(super) async fn remembered_session_outlives_the_idle_time(store: &dyn Store)
     let user = person(store, "ann@example.org").await;
     let session = NewSession {
         remember: true,
-        ..new_session(user.id)
+        ..new_session(&user)
     };
-    store
-        .create_session(session.clone())
-        .await
-        .expect("starting a session");
+    assert!(starts(store, &session).await);
     assert!(lives(store, &session, at_s(999)).await);
     assert!(!lives(store, &session, at_s(1_000)).await, "expired");
 }
 
 pub(super) async fn use_moves_the_idle_deadline(store: &dyn Store) {
     let user = person(store, "ann@example.org").await;
-    let session = signed_in(store, user.id).await;
+    let session = signed_in(store, &user).await;
     store
         .touch_session(session.id, at_s(90), at_s(190))
         .await
@@ -196,13 +198,11 @@ pub(super) async fn new_password_ends_sessions(store: &dyn Store) {
         person(store, "ann@example.org").await,
         person(store, "bob@example.org").await,
     );
-    let (of_ann, of_bob) = (
-        signed_in(store, ann.id).await,
-        signed_in(store, bob.id).await,
-    );
+    let (of_ann, of_bob) = (signed_in(store, &ann).await, signed_in(store, &bob).await);
     let set = |end_sessions| SetPassword {
         user_id: ann.id,
         password_hash: PasswordHash::new(format!("$argon2id${end_sessions}")),
+        expected: None,
         end_sessions,
         at: at_s(5),
         audit: None,
@@ -220,14 +220,83 @@ pub(super) async fn new_password_ends_sessions(store: &dyn Store) {
     assert!(!store.set_password(nobody).await.expect("an answer"));
 }
 
+pub(super) async fn session_starts_with_the_password_that_was_checked(store: &dyn Store) {
+    let ann = person(store, "ann@example.org").await;
+    let changed = PasswordHash::new("$argon2id$changed".to_owned());
+    let set = SetPassword {
+        user_id: ann.id,
+        password_hash: changed.clone(),
+        expected: None,
+        end_sessions: true,
+        at: at_s(5),
+        audit: None,
+    };
+    assert!(store.set_password(set).await.expect("setting"));
+    let late = new_session(&ann);
+    assert!(!starts(store, &late).await);
+    assert!(!lives(store, &late, at_s(6)).await);
+    let stored = store.user(ann.id).await.expect("an answer").expect("ann");
+    assert_eq!(stored.last_login_at, None);
+    let nobody = NewSession {
+        user_id: UserId::from_u128(fresh_id()),
+        ..new_session(&stored)
+    };
+    assert!(!starts(store, &nobody).await);
+    let page = z4j_core::store::PageRequest::first(100);
+    let entries = store
+        .audit_page(ChainId::Instance, Some("auth.login"), page)
+        .await
+        .expect("audit");
+    assert!(entries.items.is_empty());
+    let of_today = signed_in(store, &stored).await;
+    assert!(lives(store, &of_today, at_s(6)).await);
+}
+
+pub(super) async fn password_is_set_in_place_of_the_expected_one(store: &dyn Store) {
+    let (ann, bob) = (
+        person(store, "ann@example.org").await,
+        person(store, "bob@example.org").await,
+    );
+    let session = signed_in(store, &ann).await;
+    let set = |to: &str, expected: PasswordHash| SetPassword {
+        user_id: ann.id,
+        password_hash: PasswordHash::new(to.to_owned()),
+        expected: Some(expected),
+        end_sessions: true,
+        at: at_s(5),
+        audit: Some(audit(ChainId::Instance, "user.password")),
+    };
+    let other = PasswordHash::new("$argon2id$other".to_owned());
+    let refused = store.set_password(set("$argon2id$late", other.clone()));
+    assert!(!refused.await.expect("an answer"));
+    let stored = store.user(ann.id).await.expect("an answer");
+    assert_eq!(
+        stored.as_ref(),
+        Some(&UserRow {
+            last_login_at: Some(at_s(0)),
+            ..ann.clone()
+        })
+    );
+    assert!(lives(store, &session, at_s(6)).await);
+    let page = z4j_core::store::PageRequest::first(100);
+    let entries = store
+        .audit_page(ChainId::Instance, Some("user.password"), page)
+        .await
+        .expect("audit");
+    assert!(entries.items.is_empty());
+    let done = store.set_password(set("$argon2id$other", ann.password_hash.clone()));
+    assert!(done.await.expect("an answer"));
+    let stored = store.user(ann.id).await.expect("an answer").expect("ann");
+    assert_eq!(stored.password_hash, other);
+    let untouched = store.user(bob.id).await.expect("an answer");
+    assert_eq!(untouched, Some(bob));
+}
+
 pub(super) async fn sign_in_is_recorded_on_the_person(store: &dyn Store) {
     let user = person(store, "ann@example.org").await;
-    let session = new_session(user.id);
+    let session = new_session(&user);
     for _ in 0..2 {
-        store
-            .create_session(session.clone())
-            .await
-            .expect("starting a session");
+        assert!(starts(store, &session).await);
     }
     let stored = store.user(user.id).await.expect("an answer").expect("ann");
     assert_eq!(stored.last_login_at, Some(at_s(0)));

@@ -52,7 +52,7 @@ impl IdentityStore for MemStore {
             .await
     }
 
-    async fn create_session(&self, session: NewSession) -> Result<(), StoreError> {
+    async fn create_session(&self, session: NewSession) -> Result<bool, StoreError> {
         self.write("create_session", |db| sessions::create(db, session))
             .await
     }

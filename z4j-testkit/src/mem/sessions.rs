@@ -1,18 +1,22 @@
 //! Sessions of people.
 
 use z4j_core::id::UserSessionId;
-use z4j_core::store::{EndSession, NewSession, SessionRow, SetPassword};
+use z4j_core::store::{EndSession, NewSession, PasswordHash, SessionRow, SetPassword};
 use z4j_core::time::Timestamp;
 
 use super::audit::append;
 use super::db::{Db, Session};
 
-pub(super) fn create(db: &mut Db, new: NewSession) {
+pub(super) fn create(db: &mut Db, new: NewSession) -> bool {
     if db.sessions.contains_key(&new.id) {
-        return;
+        return true;
     }
-    let Some(user) = db.users.get_mut(&new.user_id) else {
-        return;
+    let Some(user) = db
+        .users
+        .get_mut(&new.user_id)
+        .filter(|user| user.is_active && user.password_hash == new.password_hash)
+    else {
+        return false;
     };
     user.last_login_at = user.last_login_at.max(Some(new.created_at));
     append(db, new.audit.clone());
@@ -23,6 +27,7 @@ pub(super) fn create(db: &mut Db, new: NewSession) {
         new,
     };
     db.sessions.insert(session.new.id, session);
+    true
 }
 
 /// A remembered session does not end by idleness.
@@ -71,7 +76,13 @@ pub(super) fn end(db: &mut Db, end: EndSession) {
 }
 
 pub(super) fn set_password(db: &mut Db, set: SetPassword) -> bool {
-    let Some(user) = db.users.get_mut(&set.user_id) else {
+    let is_expected =
+        |stored: &PasswordHash| set.expected.as_ref().is_none_or(|hash| hash == stored);
+    let Some(user) = db
+        .users
+        .get_mut(&set.user_id)
+        .filter(|user| is_expected(&user.password_hash))
+    else {
         return false;
     };
     user.password_hash = set.password_hash;

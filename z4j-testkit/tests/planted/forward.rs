@@ -49,7 +49,7 @@ forward! {
         fn user_by_email(email: &str) -> Option<UserRow>;
         fn user(id: UserId) -> Option<UserRow>;
         fn set_password(set: SetPassword) -> bool;
-        fn create_session(session: NewSession) -> ();
+        fn create_session(session: NewSession) -> bool;
         fn session(token_hash: &[u8; 32], now: Timestamp) -> Option<SessionRow>;
         fn touch_session(id: UserSessionId, seen_at: Timestamp, idle_until: Timestamp) -> ();
         fn end_session(end: EndSession) -> ();
