@@ -13,7 +13,7 @@ use super::error::ApiError;
 use super::extract::{From, SmallWrite};
 use super::gate::{Caller, requester};
 use super::state::{App, Web};
-use crate::access::{AddressKey, SessionToken, cookie, removal_cookie};
+use crate::access::{AddressKey, SessionToken, cookie, removal_cookie, token_of};
 use crate::ops::people::{self, SignIn, canonical_email};
 use crate::ops::{OpError, projects};
 
@@ -38,8 +38,28 @@ pub(crate) async fn login(
         user_agent: user_agent(&headers),
     };
     let (user, token) = people::sign_in(&app.shared, &app.gate, &request).await?;
+    end_earlier(&app, &headers, request.origin).await?;
     let user = User::from(&user);
     Ok(signed_in(&app, StatusCode::OK, user, &token, body.remember))
+}
+
+/// Ends the session that the browser held until now: it forgets the token, so nobody could sign out of it any more.
+async fn end_earlier(
+    app: &Web,
+    headers: &HeaderMap,
+    origin: Option<String>,
+) -> Result<(), ApiError> {
+    let Some(token) = token_of(headers, app.is_https) else {
+        return Ok(());
+    };
+    let now = app.shared.env.now();
+    let Some(earlier) = app.shared.store.session(&token.hash(), now).await? else {
+        return Ok(());
+    };
+    let requester = people::requester_of(&earlier.user, origin);
+    people::sign_out(&app.shared, &requester, earlier.id).await?;
+    app.rights_changed();
+    Ok(())
 }
 
 /// Sign out.

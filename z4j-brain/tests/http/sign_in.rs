@@ -117,6 +117,28 @@ async fn session_end_comes_with_the_sign_out() {
 }
 
 #[tokio::test]
+async fn session_end_comes_with_the_next_sign_in_of_the_browser() {
+    let site = Site::new().await;
+    let (one, elsewhere) = (site.sign_in(ADMIN).await, site.sign_in(ADMIN).await);
+    let again = |password: &str| {
+        let body = json!({ "email": ADMIN, "password": password });
+        let call = site.post("/api/v1/auth/login").cookie(&one).json(&body);
+        call.send()
+    };
+    let refused = again("not the password at all").await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    assert!(is_in(&site, &one).await, "a refused one ends nothing");
+    let answer = again(PASSWORD).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(!is_in(&site, &one).await);
+    assert!(is_in(&site, &answer.cookie()).await);
+    assert!(is_in(&site, &elsewhere).await);
+    let chain = z4j_core::audit::ChainId::Instance;
+    let entries = site.store.audit_range(chain, 0, 100).await.unwrap();
+    assert_eq!(entries.last().unwrap().draft.action, "auth.logout");
+}
+
+#[tokio::test]
 async fn session_end_comes_with_another_password() {
     let site = Site::new().await;
     let cookie = site.sign_in(ADMIN).await;
