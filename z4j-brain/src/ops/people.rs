@@ -317,3 +317,70 @@ fn shown(email: &str) -> String {
         "not an address".to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use z4j_testkit::mem::MemStore;
+
+    use super::*;
+    use crate::Brain;
+    use crate::access::PasswordSignIn;
+    use crate::config::{BrainConfig, BrainSecrets};
+
+    const EMAIL: &str = "admin@example.org";
+
+    fn cheap() -> BrainConfig {
+        let mut config = BrainConfig::default();
+        config.sign_in.argon2_memory_kib = 8;
+        config.sign_in.argon2_passes = 1;
+        config.sign_in.argon2_lanes = 1;
+        config
+    }
+
+    async fn stored(shared: &Shared) -> UserRow {
+        shared.store.user_by_email(EMAIL).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_replaced_while_it_is_checked_opens_and_overwrites_nothing() {
+        let secret =
+            |name: &str| SecretString::from(format!("{name}-secret-of-a-test-brain-0123456789"));
+        let secrets = BrainSecrets {
+            master: secret("master"),
+            session: secret("session"),
+            audit: secret("audit"),
+        };
+        let brain = Brain::builder(Arc::new(MemStore::new()), secrets, PasswordSignIn::new())
+            .with_config(cheap())
+            .build()
+            .unwrap();
+        let (shared, operator) = (brain.shared(), brain.operator());
+        let gate = HashGate::new(shared.env.clone(), &shared.config.sign_in);
+        let old = "vexed-otter-plumbing-9".into();
+        operator.bootstrap_admin(EMAIL, &old).await.unwrap();
+        let request = SignIn {
+            email: EMAIL,
+            password: &old,
+            remember: false,
+            origin: None,
+            user_agent: None,
+        };
+        let checked = verified(shared, &gate, &request).await.unwrap().unwrap();
+        let new = "another-otter-entirely".into();
+        operator.set_password(EMAIL, &new).await.unwrap();
+        let replaced = stored(shared).await;
+
+        let started = start_session(shared, &checked, &request).await.unwrap();
+        assert!(started.is_none());
+        let outdated = UserRow {
+            password_hash: PasswordHash::new("of less work".to_owned()),
+            ..checked
+        };
+        upgrade_hash(shared, &gate, &outdated, &old).await;
+        assert_eq!(stored(shared).await, replaced);
+        let refused = sign_in(shared, &gate, &request).await;
+        assert!(matches!(refused, Err(OpError::BadCredentials)));
+    }
+}
