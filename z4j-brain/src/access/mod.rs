@@ -62,6 +62,9 @@ pub struct AccessContext<'a> {
     pub sign_in: &'a SignInConfig,
     /// The brain is reached over https, so cookies carry the `__Host-` prefix.
     pub is_https: bool,
+    /// A person asks, so a session counts as used. False for what a page does by itself: following the live stream, and
+    /// requests with `x-z4j-background: 1`.
+    pub is_use: bool,
 }
 
 /// It could not be found out who is behind a request.

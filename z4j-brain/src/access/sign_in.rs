@@ -37,7 +37,9 @@ impl AccessPolicy for PasswordSignIn {
         let Some(session) = context.store.session(&token.hash(), context.now).await? else {
             return Ok(None);
         };
-        touch(&session, context).await;
+        if context.is_use {
+            touch(&session, context).await;
+        }
         let mut principal = Principal::of_session(&session.user, session.id);
         for membership in context.store.memberships(session.user.id).await? {
             principal = principal.with_role(membership.project.slug, membership.role);

@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
 use http::request::Parts;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use z4j_core::policy::{Permission, Role, allows};
@@ -13,6 +14,9 @@ use super::peer::{Peer, address_of};
 use super::state::{App, Web};
 use crate::access::{AccessContext, Principal};
 use crate::ops::Requester;
+
+/// Marks what a page asks for by itself, such as a list that it keeps fresh: it does not keep an idle person signed in.
+const BACKGROUND: &str = "x-z4j-background";
 
 /// Who may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +142,9 @@ async fn pass(gate: Gate, params: &RawPathParams, parts: &mut Parts) -> Result<(
         Gate::PasswordSignIn => return Err(ApiError::not_found()),
         Gate::SignedIn | Gate::InstanceAdmin | Gate::Project(_) => {}
     }
-    let principal = principal_of(&app, parts)
+    // A browser opens a live stream again by itself, whenever one ends.
+    let is_use = gate != Gate::Project(Permission::StreamRead) && !is_background(&parts.headers);
+    let principal = principal_of(&app, parts, is_use)
         .await?
         .ok_or_else(ApiError::signed_out)?;
     if let Some(peer) = parts.extensions.get::<Peer>() {
@@ -167,16 +173,28 @@ async fn pass(gate: Gate, params: &RawPathParams, parts: &mut Parts) -> Result<(
     Ok(())
 }
 
-/// Who is behind a request.
+/// Whether a page sent the request by itself.
+fn is_background(headers: &HeaderMap) -> bool {
+    headers
+        .get(BACKGROUND)
+        .is_some_and(|value| value.as_bytes() == b"1")
+}
+
+/// Who is behind a request. `is_use` is that of [`AccessContext`].
 ///
 /// # Errors
 /// When it could not be found out.
-pub(crate) async fn principal_of(app: &Web, parts: &Parts) -> Result<Option<Principal>, ApiError> {
+pub(crate) async fn principal_of(
+    app: &Web,
+    parts: &Parts,
+    is_use: bool,
+) -> Result<Option<Principal>, ApiError> {
     let context = AccessContext {
         store: &*app.shared.store,
         now: app.shared.env.now(),
         sign_in: &app.shared.config.sign_in,
         is_https: app.is_https,
+        is_use,
     };
     Ok(app.shared.access.principal(parts, context).await?)
 }

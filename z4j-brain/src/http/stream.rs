@@ -129,7 +129,7 @@ impl Follower {
         if !self.app.shared.health.is_running() {
             return None;
         }
-        let principal = principal_of(&self.app, &self.parts).await.ok()??;
+        let principal = principal_of(&self.app, &self.parts, false).await.ok()??;
         let (project, role) = project_of(&self.app, &principal, &self.scope.project.slug)
             .await
             .ok()?;

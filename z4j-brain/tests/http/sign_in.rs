@@ -182,6 +182,20 @@ async fn session_timeouts_end_what_is_idle_and_what_is_old() {
 }
 
 #[tokio::test]
+async fn session_timeouts_are_not_moved_by_what_a_page_asks_for_by_itself() {
+    let site = Site::new().await;
+    for (header, is_alive) in [("1", false), ("0", true)] {
+        let cookie = site.sign_in(ADMIN).await;
+        site.clock.advance(Duration::from_secs(20 * 60));
+        let call = site.get("/api/v1/auth/me").cookie(&cookie);
+        let answer = call.header("x-z4j-background", header).send().await;
+        assert_eq!(answer.status, StatusCode::OK);
+        site.clock.advance(Duration::from_secs(11 * 60));
+        assert_eq!(is_in(&site, &cookie).await, is_alive, "{header}");
+    }
+}
+
+#[tokio::test]
 async fn session_timeouts_of_who_stays_signed_in_are_a_month() {
     let site = Site::new().await;
     let body = json!({ "email": ADMIN, "password": PASSWORD, "remember": true });

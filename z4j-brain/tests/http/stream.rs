@@ -182,6 +182,26 @@ async fn rights_that_end_elsewhere_end_streams_within_seconds() {
 }
 
 #[tokio::test]
+async fn an_open_stream_does_not_keep_an_idle_session_alive() {
+    let site = Site::new().await;
+    let idle = site.sign_in(ADMIN).await;
+    let (busy, leaving) = (site.sign_in(ADMIN).await, site.sign_in(ADMIN).await);
+    let mut reader = Reader::open(&site, &idle, None).await;
+    reader.expect("ready").await;
+    site.clock.advance(Duration::from_secs(20 * 60));
+    // Rights are looked at before the change is told.
+    site.post("/api/v1/auth/logout")
+        .cookie(&leaving)
+        .send()
+        .await;
+    mint(&site, &busy, "web").await;
+    reader.expect("agent").await;
+    site.clock.advance(Duration::from_secs(9 * 60));
+    let answer = site.get("/api/v1/auth/me").cookie(&idle).send().await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn the_seventeenth_stream_of_a_person_is_refused_until_one_ends() {
     let site = Site::new().await;
     let cookie = site.sign_in(ADMIN).await;
