@@ -109,3 +109,12 @@ describe('a brain below a path', () => {
     expect(mountRewrite('')).toBeUndefined()
   })
 })
+
+describe('presence', () => {
+  it('says when nobody has touched the page for a minute', async () => {
+    const { presenceHeaders } = await import('~/lib/presence')
+    window.dispatchEvent(new Event('keydown'))
+    expect(presenceHeaders()).toEqual({})
+    expect(presenceHeaders(Date.now() + 61_000)).toEqual({ 'x-z4j-background': '1' })
+  })
+})

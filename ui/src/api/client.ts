@@ -1,4 +1,5 @@
 import { below } from '~/lib/base'
+import { presenceHeaders } from '~/lib/presence'
 import { s } from '~/strings'
 
 const ROOT = below('/api/v1')
@@ -41,6 +42,7 @@ export async function call<T>(
       credentials: 'same-origin',
       headers: {
         accept: 'application/json',
+        ...presenceHeaders(),
         ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       body: options.body === undefined ? null : JSON.stringify(options.body),
