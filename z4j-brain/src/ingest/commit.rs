@@ -81,8 +81,9 @@ pub(super) async fn commit(
 
 /// Commits the events of a frame each for itself: one that the store refuses goes to the quarantine, its neighbours do
 /// not. `None` when the brain stops.
-async fn one_by_one(shared: &Shared, mut frame: PendingFrame) -> Option<Settlement> {
+async fn one_by_one(shared: &Shared, frame: PendingFrame) -> Option<Settlement> {
     let (mut outcomes, mut changes) = (Vec::with_capacity(frame.events.len()), Vec::new());
+    let mut refused = Vec::new();
     for event in &frame.events {
         let one = || IngestBatch::new(shared.env.now(), vec![event.clone()]);
         match write(shared, one).await {
@@ -92,15 +93,15 @@ async fn one_by_one(shared: &Shared, mut frame: PendingFrame) -> Option<Settleme
             }
             Fate::Refused(error) => {
                 tracing::error!(agent = %frame.link.agent.name, error = %chain(&error), "an event goes to the quarantine: the store refuses it");
-                frame.poison.push(quarantined(event));
+                refused.push(quarantined(event));
                 outcomes.push(EventOutcome::Poison(STORE_REFUSED));
             }
             Fate::GivenUp => return None,
         }
     }
-    let poison =
-        || IngestBatch::new(shared.env.now(), Vec::new()).with_poison(frame.poison.clone());
-    match write(shared, poison).await {
+    let poison = [frame.poison.as_slice(), &refused].concat();
+    let quarantine = || IngestBatch::new(shared.env.now(), Vec::new()).with_poison(poison.clone());
+    match write(shared, quarantine).await {
         Fate::Done(_) => {}
         Fate::Refused(error) => {
             tracing::error!(agent = %frame.link.agent.name, error = %chain(&error), "the store refuses even the quarantine entry");

@@ -76,11 +76,8 @@ fn count(settled: &SettledFrame) -> Counts {
             EventOutcome::Poison(_) => counts.poison += 1,
         }
     }
-    let unreadable = settled
-        .frame
-        .received
-        .saturating_sub(settled.frame.events.len());
-    counts.poison += u64::try_from(unreadable).unwrap_or(u64::MAX);
+    // Not everything that was received and is not stored: second-hand reports are in neither list.
+    counts.poison += u64::try_from(settled.frame.poison.len()).unwrap_or(u64::MAX);
     counts
 }
 
@@ -124,8 +121,12 @@ fn publish(shared: &Shared, changes: Vec<TaskChange>) {
         }
     }
     for (project, news) in by_project {
-        // Even if nobody follows: who comes back later must see that something was missed.
-        shared.hub.publish_all(project, news.into_deltas());
+        if news.is_followed {
+            shared.hub.publish_all(project, news.into_deltas());
+        } else {
+            // Who came since, or comes back later, must see that something was missed.
+            shared.hub.skip(project);
+        }
     }
 }
 

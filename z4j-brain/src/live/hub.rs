@@ -64,6 +64,12 @@ impl Hub {
         self.channel(project).push(deltas, self.env.elapsed());
     }
 
+    /// Counts changes of `project` that were not collected, because nobody followed it then: whoever follows since is told to
+    /// fetch anew.
+    pub(crate) fn skip(&self, project: ProjectId) {
+        self.channel(project).skip();
+    }
+
     /// Whether anybody may want changes of `project`; saves the work of making them.
     pub(crate) fn is_followed(&self, project: ProjectId) -> bool {
         self.channel(project).is_followed(self.env.elapsed())
@@ -120,6 +126,15 @@ impl Channel {
         while ring.deltas.len() > RING_DELTAS {
             ring.deltas.pop_front();
         }
+        let head = ring.head;
+        drop(ring);
+        self.head.send_replace(head);
+    }
+
+    fn skip(&self) {
+        let mut ring = lock(&self.ring);
+        ring.head += 1;
+        ring.deltas.clear();
         let head = ring.head;
         drop(ring);
         self.head.send_replace(head);
@@ -224,6 +239,20 @@ mod tests {
                 "{unknown}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_comes_between_collecting_and_publishing_is_told_to_fetch() {
+        let (hub, project) = hub();
+        assert!(!hub.is_followed(project));
+        let mut reader = hub.subscribe(project, None);
+        let before = reader.position();
+        hub.publish(project, agent(1));
+        hub.skip(project);
+        hub.publish(project, agent(2));
+        assert!(matches!(reader.next().await.body, LiveBody::Reset(_)));
+        let mut back = hub.subscribe(project, Some(before));
+        assert!(matches!(back.next().await.body, LiveBody::Reset(_)));
     }
 
     #[tokio::test]
