@@ -17,8 +17,10 @@ use crate::dispatch::Answer;
 use crate::ingest::{Decoder, Heard, LinkBudget, PendingFrame, Permits, RefusalNote, Vitals};
 use crate::shared::Shared;
 
-/// Silence of this many heartbeat intervals ends a link (contract).
+/// A link that dies without a word is known to be gone within this many heartbeat intervals (contract).
 const SILENT_INTERVALS: u32 = 3;
+/// How much earlier it is ended, so that its workers are shown as offline by then.
+const SILENCE_MARGIN: Duration = Duration::from_secs(5);
 
 /// Reads one link.
 pub(super) struct Inbound {
@@ -39,7 +41,7 @@ impl Inbound {
             vitals: Vitals::default(),
             budget: shared.committer.budget(),
             pace: Pace::new(limits::FRAMES_PER_SECOND_MAX, limits::FRAMES_BURST_MAX),
-            silence_max: shared.config.agents.heartbeat_interval * SILENT_INTERVALS,
+            silence_max: silence_max(shared.config.agents.heartbeat_interval),
             session,
             link,
             shared,
@@ -205,6 +207,11 @@ impl Inbound {
         tracing::warn!(agent = %self.link.agent.name, link = %self.link.id, seconds = self.silence_max.as_secs(), "a link is closed: nothing was heard on it");
         End::Close(CloseCode::Idle)
     }
+}
+
+/// How long a peer may neither send nor take anything.
+pub(super) fn silence_max(heartbeat_interval: Duration) -> Duration {
+    heartbeat_interval * SILENT_INTERVALS - SILENCE_MARGIN.min(heartbeat_interval / 2)
 }
 
 enum Incoming {

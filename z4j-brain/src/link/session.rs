@@ -128,13 +128,15 @@ impl Live {
             End::Close(code) => {
                 // From here on the link takes no commands, and its frames count only if its rights are still good.
                 self.link.close(code);
-                self.shared.links.remove(self.link.agent_id(), self.link.id);
-                closing::close(&mut self.sink, &mut self.stream, code).await;
                 Some(code)
             }
             End::Gone => None,
         };
+        // Before the goodbye, which a dead peer never answers.
         let_go(&self.shared, &self.link).await;
+        if let Some(code) = code {
+            closing::close(&mut self.sink, &mut self.stream, code).await;
+        }
         tracing::info!(agent = %self.link.agent.name, link = %self.link.id, code = code.map(CloseCode::code), "agent disconnected");
     }
 }

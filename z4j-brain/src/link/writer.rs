@@ -5,6 +5,7 @@ use futures_util::{Sink, SinkExt};
 use z4j_core::wire::{EventBatchAck, FrameType, SignError, Signer, ack_frame_id};
 
 use super::handle::LinkHandle;
+use super::inbound::silence_max;
 use super::outbox::{Ack, OutgoingCommand, Waiting};
 use super::session::End;
 use crate::shared::Shared;
@@ -25,7 +26,10 @@ pub(super) async fn run(
             link.outbox.woken().await;
             continue;
         }
-        if send(shared, link, signer, sink, waiting).await.is_err() {
+        let limit = silence_max(shared.config.agents.heartbeat_interval);
+        // A peer that never reads holds the brain's memory with the acks that it does not take. Boxed: most links idle.
+        let sent = Box::pin(send(shared, link, signer, sink, waiting));
+        if !matches!(tokio::time::timeout(limit, sent).await, Ok(Ok(()))) {
             return End::Gone;
         }
     }
