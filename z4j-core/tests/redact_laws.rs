@@ -91,6 +91,12 @@ fn text() -> impl Strategy<Value = String> {
             "{'auth': 'x'}",
             "'token': ",
             "': '",
+            "4111 1111 1111 1111",
+            "4111111111111111",
+            " 4111-1111-1111-1111",
+            "DB_PASSWORD=x",
+            "host=a password=b",
+            "mysql -px",
             "pässword",
         ])
         .prop_map(str::to_owned),

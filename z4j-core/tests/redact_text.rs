@@ -90,3 +90,146 @@ fn keys_of_a_person_are_found_in_printed_dictionaries_too() {
     assert_eq!(text("{'customer_ref': 'x'}"), MARKER);
     assert_eq!(text("{'my_customer_ref': 'x'}"), "{'my_customer_ref': 'x'}");
 }
+
+#[test]
+fn passwords_of_connection_strings_are_found_beside_what_they_open() {
+    hidden(&[
+        "host=db user=app password=hunter2 dbname=x",
+        "connection to 'user=app password=hunter2' failed",
+        "password=hunter2 port=5432 host=db",
+        "Server=db; User Id=sa; Password=hunter2",
+        "Server=db;User Id=sa;Password=hunter2;",
+        "Pwd=hunter2;Server=db",
+        "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=Zm9v;EndpointSuffix=x",
+        "Endpoint=sb://x/;SharedAccessKey=Zm9v",
+    ]);
+    kept(&[
+        "    check(user, password=password)",
+        "    connect(host=host, user=user, password=password)",
+        "    connect(\n        host=host,\n        password=password,\n    )",
+        "    host = settings.host\n    login(password=password)",
+        "Server=db; User Id=sa; Timeout=3",
+        "host=db user=app dbname=x",
+        "AccountName=a;AccountKey=",
+    ]);
+}
+
+#[test]
+fn variables_of_an_environment_are_found_without_export() {
+    hidden(&[
+        "DB_PASSWORD=hunter2",
+        "env PGPASSWORD=hunter2 psql",
+        "STRIPE_SECRET=x API=y",
+        "GITHUB_TOKEN='x'",
+        "MAPS_API_KEY=x",
+        "AWS_SECRET_ACCESS_KEY=x",
+        "SMTP_PASS=x",
+    ]);
+    kept(&[
+        "DB_PASSWORD=",
+        "DB_PASSWORD= next",
+        "db_password=db_password",
+        "DB_PASSWORD = settings",
+        "TOKEN_COUNT=5",
+        "if kind is TOKEN==OTHER",
+        "PASS=3 FAIL=0",
+        "BYPASS=1",
+    ]);
+}
+
+#[test]
+fn printed_secret_objects_and_command_lines_are_found() {
+    hidden(&[
+        "Settings(password=SecretStr('x'))",
+        "Settings(api_key=SecretBytes(b'x'))",
+        "login(password=b'hunter2')",
+        "mysql -uroot -phunter2",
+        "mysqldump -h db -u root -phunter2 shop",
+        "mariadb --host=db -phunter2",
+    ]);
+    kept(&[
+        "Settings(password=SecretStr('**********'))",
+        "    password=SecretStr(value)",
+        "    password = input('Say it: ')",
+        "mysql -uroot -p shop",
+        "mysql -uroot -P3306",
+        "mysql failed: see -phelp",
+        "mkdir -p/tmp",
+    ]);
+}
+
+#[test]
+fn passwords_with_slashes_in_urls_are_found() {
+    hidden(&[
+        "redis://:pa/ss@host",
+        "redis://:1pa/ss@host/0",
+        "broker amqp2://bob:p/w/x@host is away",
+    ]);
+    kept(&[
+        "http://registry:4873/@scope/pkg",
+        "http://host:8080/a/b@v2",
+        "https://wiki/page:one@two",
+        "file:///a:b/c@d",
+        "http://host:8080/ mail me@home",
+    ]);
+}
+
+#[test]
+fn keys_of_more_services_are_found() {
+    let (twenty, all) = ("aB3-_".repeat(4), "a1B2c3".repeat(6));
+    hidden(&[
+        &format!("sk-proj-{twenty}"),
+        &format!("key sk-ant-{twenty}xyz."),
+        &format!("glpat-{twenty}"),
+        &format!("ghu_{all}"),
+        &format!("ghr_{all}"),
+        "-----BEGIN PGP PRIVATE KEY BLOCK-----",
+    ]);
+    kept(&[
+        &format!("task-proj-{twenty}"),
+        &format!("SK-PROJ-{twenty}"),
+        "sk-proj-short",
+        "sk-project-import-of-all-customers-2024",
+        "glpat-short",
+        &format!("ghx_{all}"),
+        "-----BEGIN PGP PUBLIC KEY BLOCK-----",
+    ]);
+}
+
+#[test]
+fn card_numbers_are_found_and_other_numbers_stay() {
+    hidden(&[
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "card 4111-1111-1111-1111 declined",
+        "3782 822463 10005",
+    ]);
+    kept(&[
+        "4111111111111112",
+        "1732368000000000",
+        "0.4111111111111111",
+        "ids 4111 1111 1111 1112",
+        "550e8400-e29b-41d4-a716-446655440000",
+    ]);
+}
+
+#[test]
+fn a_password_that_a_cut_parted_from_its_host_is_found() {
+    hidden(&[
+        "'redis://:hunter2hu...'",
+        "amqp://bob:hunt[...812 more bytes truncated]",
+        "connect to postgres://app:1hunter2...",
+        "pyamqp://bob:h...",
+    ]);
+    kept(&[
+        "http://localhost:8080...",
+        "http://localhost:80[...812 more bytes truncated]",
+        "https://[2001:db8::1]:80...",
+        "http://host:8080/a/b...",
+        "https://site/page:one...",
+        "amqp://bob:...",
+        "amqp://bob...",
+        "see http://host: it fails...",
+        "file://c:\\logs...",
+    ]);
+}

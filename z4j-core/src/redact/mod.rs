@@ -13,11 +13,13 @@
 //! # Ok::<(), z4j_core::wire::DecodeError>(())
 //! ```
 
+mod cards;
 mod config;
 mod default;
 mod field;
 mod keys;
 mod printed;
+mod shapes;
 mod text;
 mod values;
 mod walk;

@@ -1,9 +1,11 @@
-//! Shapes of secrets inside text (wire §9, `reliability.md` S-38).
+//! Shapes of secrets inside text (wire §9).
 
 use regex::bytes;
 use regex::{Regex, RegexBuilder};
 
+use super::cards::{self, has_card_number};
 use super::keys::KeyRules;
+use super::shapes::{STRICT_BOUNDED, strict_shapes};
 
 /// Shapes without word boundaries. W is `[\w-]` in ASCII. Open ends are cut to their minimum: a search needs no more.
 const SHAPES: &[&str] = &[
@@ -26,26 +28,6 @@ const SHAPES: &[&str] = &[
 /// Shapes between word boundaries, without the boundaries.
 const BOUNDED: &[&str] = &["SK[0-9a-f]{32}", r"\d{3}-\d{2}-\d{4}"];
 
-/// Names of secrets as they appear in text: command lines, query strings.
-const NAMES: &str = r"(?:password|passwd|passphrase|pwd|secret|api[_-]?key|private[_-]?key|access[_-]?key|credentials?|token)";
-
-/// What stands between the name of a header and its value, printed as a line, as a member or as a pair.
-const COLON: &str = r#"(?:\\*["']?\s*:|\\*["']\s*,)\s*b?\\*["']?"#;
-
-/// What the brain looks for beyond the protocol: passwords in URLs of any scheme, headers, query parameters, DSNs,
-/// and command lines. A bare `name=name` as in a line of source code is no hit.
-fn strict_shapes() -> Vec<String> {
-    vec![
-        r"[a-z][a-z0-9+.-]*://[^\s/@:]*:[^\s/@]+@[^\s/]".to_owned(),
-        format!(r"authorization{COLON}(?:basic|bearer|digest|token|apikey)\s+\S{{6}}"),
-        format!(r"cookie{COLON}[\w.-]+=\S"),
-        format!(r#"\w*{NAMES}\s*=\s*["'][^"']"#),
-        format!(r"[?&;][\w.-]*{NAMES}=[^\s&;]"),
-        format!(r"--[\w-]*{NAMES}[= ][^\s-]"),
-        format!(r"export\s+\w*{NAMES}\w*=\S"),
-    ]
-}
-
 /// Searches for shapes, in linear time.
 #[derive(Debug)]
 pub(super) struct ValueRules {
@@ -59,16 +41,19 @@ pub(super) struct ValueRules {
     /// looked at where the shape itself is found.
     loose: Regex,
     bounded: Regex,
+    strict: bool,
 }
 
 impl ValueRules {
     pub(super) fn new(strict: bool) -> Result<Self, regex::Error> {
         let mut shapes: Vec<String> = SHAPES.iter().map(|shape| (*shape).to_owned()).collect();
+        let mut bounded = BOUNDED.to_vec();
         if strict {
             shapes.extend(strict_shapes());
+            bounded.extend_from_slice(STRICT_BOUNDED);
         }
         let shapes = shapes.join("|");
-        let loose = BOUNDED.join("|");
+        let loose = bounded.join("|");
         let bounded = format!(r"\b(?:{loose})\b");
         let build = |pattern: &str| RegexBuilder::new(pattern).case_insensitive(true).build();
         let build_ascii = |pattern: &str| {
@@ -79,16 +64,24 @@ impl ValueRules {
                 .build()
         };
         let all = format!("{shapes}|{bounded}");
+        let mut json = format!("{}|{all}", KeyRules::json_pattern(strict));
+        if strict {
+            json = format!("{json}|{}", cards::JSON_PATTERN);
+        }
         Ok(Self {
             ascii: build_ascii(&all)?,
-            json: build_ascii(&format!("{}|{all}", KeyRules::json_pattern(strict)))?,
+            json: build_ascii(&json)?,
             unicode: build(&shapes)?,
             loose: build(&loose)?,
             bounded: build(&bounded)?,
+            strict,
         })
     }
 
     pub(super) fn hit(&self, text: &str) -> bool {
+        if self.strict && has_card_number(text) {
+            return true;
+        }
         if text.is_ascii() {
             return self.ascii.is_match(text.as_bytes());
         }
