@@ -124,7 +124,12 @@ async fn a_worker_is_offline_as_soon_as_the_link_of_its_own_process_is_gone() {
         hello.worker_pid = Some(4711);
     });
     let mut rq = FakeAgent::connect(config).await.unwrap();
-    rq.heartbeat().await.unwrap();
+    let health = [("rq.broker_type".to_owned(), "redis".to_owned())];
+    let beat = Heartbeat {
+        adapter_health: health.into(),
+        ..Heartbeat::default()
+    };
+    rq.heartbeat_with(&beat).await.unwrap();
     let mut task = FakeTask::new("rq", "job-1", "shop.mail");
     task.worker = "rq-worker-1".to_owned();
     let batch = rq.send_events(&task.succeeds()).await.unwrap();

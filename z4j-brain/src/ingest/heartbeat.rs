@@ -48,7 +48,7 @@ impl Vitals {
         heartbeat: &Heartbeat,
         heard: Heard,
     ) {
-        self.sightings.note_heartbeat();
+        self.sightings.note_health(&heartbeat.adapter_health);
         for (key, value) in heartbeat
             .adapter_health
             .iter()
@@ -108,7 +108,7 @@ impl Vitals {
         event: &IngestEvent,
         now: Timestamp,
     ) {
-        self.sightings.note_event(&shared.reports, link, event, now);
+        self.sightings.note_event(shared, link, event, now);
     }
 
     fn workers(
@@ -118,8 +118,10 @@ impl Vitals {
         (engine, json): (&str, &str),
         heard: Heard,
     ) {
-        self.sightings.note_described(engine);
-        for mut worker in worker_details::read(shared, link, engine, json) {
+        let workers = worker_details::read(shared, link, engine, json);
+        self.sightings
+            .note_described(shared, link, engine, &workers);
+        for mut worker in workers {
             let print = worker_details::fingerprint(&worker);
             let key = (engine.to_owned(), worker.name.clone());
             worker.at = self.first_heard(key, print, heard.at);

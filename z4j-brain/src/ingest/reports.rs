@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use z4j_core::id::{AgentId, LinkId, ProjectId};
 use z4j_core::store::{
-    AgentIdentity, AgentReport, CloseLink, QueueSighting, RefusalRow, ReportBatch, StoreError,
-    WorkerRow, WorkerSighting,
+    AgentIdentity, AgentReport, CloseLink, DisownedWorker, QueueSighting, RefusalRow, ReportBatch,
+    StoreError, WorkerRow, WorkerSighting,
 };
 use z4j_core::time::Timestamp;
 use z4j_core::wire::TelemetryLoss;
@@ -19,6 +19,10 @@ use crate::shared::Shared;
 
 /// Entries of one kind that wait for one write; beyond, the latest news is passed over until the next heartbeat.
 const WAITING_MAX: usize = 20_000;
+/// Closed links that wait while the store takes none; links beyond stay open in it until the brain starts again.
+const CLOSES_MAX: usize = 100_000;
+/// Closed links that one write takes, so that many of them do not keep events waiting.
+const CLOSES_PER_WRITE: usize = 500;
 
 /// What agents say besides events, on its way to the store.
 #[derive(Debug, Default)]
@@ -35,6 +39,7 @@ type FleetKey = (ProjectId, String, String);
 struct Waiting {
     reports: HashMap<LinkId, AgentReport>,
     workers: HashMap<FleetKey, SeenWorker>,
+    disowned: HashSet<DisownedWorker>,
     queues: HashMap<FleetKey, QueueSighting>,
     refusals: HashMap<(AgentId, &'static str), Refused>,
     closes: Vec<CloseLink>,
@@ -95,8 +100,13 @@ impl Reports {
             sighting.engine.clone(),
             sighting.name.clone(),
         );
-        let seen = SeenWorker { sighting, is_fresh };
         let mut waiting = lock(&self.waiting);
+        if let Some(link_id) = sighting.own_link
+            && !waiting.disowned.is_empty()
+        {
+            waiting.disowned.remove(&disowned(&key, link_id));
+        }
+        let seen = SeenWorker { sighting, is_fresh };
         let has_room = waiting.workers.len() < WAITING_MAX;
         match waiting.workers.get_mut(&key) {
             Some(known) => merge_worker(known, seen),
@@ -104,6 +114,15 @@ impl Reports {
                 waiting.workers.insert(key, seen);
             }
             None => {}
+        }
+    }
+
+    /// A link does not vouch for a worker any more.
+    pub(crate) fn disown(&self, worker: DisownedWorker) {
+        let mut waiting = lock(&self.waiting);
+        waiting.withdraw(&worker);
+        if waiting.disowned.len() < WAITING_MAX {
+            waiting.disowned.insert(worker);
         }
     }
 
@@ -156,10 +175,13 @@ impl Reports {
 
     /// A link is gone.
     pub(crate) fn closed(&self, link: CloseLink, agent: &AgentIdentity) {
-        lock(&self.gone).insert(link.link_id);
         let mut waiting = lock(&self.waiting);
-        waiting.closes.push(link);
         waiting.projects.insert(agent.agent_id, agent.project_id);
+        if waiting.closes.len() >= CLOSES_MAX {
+            return;
+        }
+        waiting.closes.push(link);
+        lock(&self.gone).insert(link.link_id);
     }
 
     /// Whether a link that the store counts as open is gone.
@@ -182,26 +204,30 @@ impl Reports {
             note_fault(shared, &error);
             return self.put_back(taken, closes);
         }
-        let workers = if closes.is_empty() {
-            Ok(Vec::new())
-        } else {
-            shared.store.close_links(closes.clone()).await
-        };
-        match workers {
-            Ok(workers) => {
-                let mut gone = lock(&self.gone);
-                closes.iter().for_each(|close| {
-                    gone.remove(&close.link_id);
-                });
-                drop(gone);
-                publish_workers(shared, &workers);
-            }
-            Err(error) => {
-                note_fault(shared, &error);
-                self.put_back(Waiting::default(), closes);
-            }
-        }
+        self.close(shared, closes).await;
         taken.publish(shared);
+    }
+
+    async fn close(&self, shared: &Shared, mut closes: Vec<CloseLink>) {
+        while !closes.is_empty() {
+            let rest = closes.split_off(closes.len().min(CLOSES_PER_WRITE));
+            match shared.store.close_links(closes.clone()).await {
+                Ok(workers) => {
+                    let mut gone = lock(&self.gone);
+                    for close in &closes {
+                        gone.remove(&close.link_id);
+                    }
+                    drop(gone);
+                    publish_workers(shared, &workers);
+                }
+                Err(error) => {
+                    note_fault(shared, &error);
+                    closes.extend(rest);
+                    return self.put_back(Waiting::default(), closes);
+                }
+            }
+            closes = rest;
+        }
     }
 
     fn put_back(&self, older: Waiting, closes: Vec<CloseLink>) {
@@ -210,8 +236,20 @@ impl Reports {
         for (key, report) in older.reports {
             waiting.reports.entry(key).or_insert(report);
         }
-        for (key, worker) in older.workers {
+        for (key, mut worker) in older.workers {
+            let link = worker.sighting.own_link;
+            let is_withdrawn = |link_id| waiting.disowned.contains(&disowned(&key, link_id));
+            if link.is_some_and(is_withdrawn) {
+                worker.sighting.own_link = None;
+            }
             waiting.workers.entry(key).or_insert(worker);
+        }
+        for worker in older.disowned {
+            let key = key_of(&worker);
+            let owner = waiting.workers.get(&key).and_then(|w| w.sighting.own_link);
+            if owner != Some(worker.link_id) && waiting.disowned.len() < WAITING_MAX {
+                waiting.disowned.insert(worker);
+            }
         }
         for (key, queue) in older.queues {
             waiting.queues.entry(key).or_insert(queue);
@@ -228,9 +266,19 @@ impl Reports {
 }
 
 impl Waiting {
+    /// Takes back what a link said of a worker that it does not vouch for any more.
+    fn withdraw(&mut self, worker: &DisownedWorker) {
+        if let Some(seen) = self.workers.get_mut(&key_of(worker))
+            && seen.sighting.own_link == Some(worker.link_id)
+        {
+            seen.sighting.own_link = None;
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.reports.is_empty()
             && self.workers.is_empty()
+            && self.disowned.is_empty()
             && self.queues.is_empty()
             && self.refusals.is_empty()
     }
@@ -239,6 +287,7 @@ impl Waiting {
         let refusals = self.refusals.values();
         ReportBatch {
             reports: self.reports.values().cloned().collect(),
+            disowned: self.disowned.iter().cloned().collect(),
             workers: self.workers.values().map(|seen| seen.dated(now)).collect(),
             queues: self.queues.values().cloned().collect(),
             refusals: refusals
@@ -279,6 +328,23 @@ impl Waiting {
             let (engine, name) = (engine.into(), name.into());
             shared.hub.publish(project, Delta::Queue { engine, name });
         }
+    }
+}
+
+fn key_of(worker: &DisownedWorker) -> FleetKey {
+    (
+        worker.project_id,
+        worker.engine.clone(),
+        worker.name.clone(),
+    )
+}
+
+fn disowned((project_id, engine, name): &FleetKey, link_id: LinkId) -> DisownedWorker {
+    DisownedWorker {
+        project_id: *project_id,
+        engine: engine.clone(),
+        name: name.clone(),
+        link_id,
     }
 }
 

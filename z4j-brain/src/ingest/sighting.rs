@@ -1,15 +1,16 @@
 //! Workers and queues that events name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use z4j_core::store::{IngestEvent, QueueSighting, WorkerSighting};
+use z4j_core::limits;
+use z4j_core::store::{DisownedWorker, IngestEvent, QueueSighting, WorkerSighting};
 use z4j_core::task::EventKind;
 use z4j_core::time::Timestamp;
 
-use super::reports::Reports;
 use crate::link::LinkHandle;
+use crate::shared::Shared;
 
 /// The same name of an event that is not about a task is reported again only after this time.
 const REPEAT_AFTER: Duration = Duration::from_secs(1);
@@ -28,22 +29,67 @@ pub(super) struct Sightings {
     queues: Named,
     /// Engines whose heartbeats describe their workers: only those descriptions tell whose process a worker is.
     described: HashSet<String>,
-    has_heard: bool,
+    /// Engines of which a sound heartbeat describes no workers: they report only their own process.
+    undescribed: HashSet<String>,
+    /// The workers that this link vouches for, by engine.
+    owned: HashSet<(String, String)>,
 }
 
 type Named = HashMap<(Arc<str>, Box<str>), Timestamp>;
 
 impl Sightings {
-    /// Notes that a heartbeat came.
-    pub(super) const fn note_heartbeat(&mut self) {
-        self.has_heard = true;
+    /// Notes which engines are looked at without a fault and do not describe their workers.
+    pub(super) fn note_health(&mut self, health: &BTreeMap<String, String>) {
+        let (mut sound, mut other) = (HashSet::new(), HashSet::new());
+        for key in health.keys().take(limits::HEALTH_KEYS_MAX) {
+            match key.rsplit_once('.') {
+                Some((engine, "error" | "broker_error" | "worker_details")) => other.insert(engine),
+                Some((engine, _)) => sound.insert(engine),
+                None => false,
+            };
+        }
+        for engine in sound.difference(&other) {
+            if self.undescribed.len() < NAMES_MAX {
+                self.undescribed.insert((*engine).to_owned());
+            }
+        }
     }
 
-    /// Notes that heartbeats describe the workers of `engine`.
-    pub(super) fn note_described(&mut self, engine: &str) {
-        if !self.described.contains(engine) && self.described.len() < NAMES_MAX {
-            self.described.insert(engine.to_owned());
+    /// Notes what a heartbeat says of the workers of `engine`. The link stops vouching for those that are not, or not surely,
+    /// its own any more. A description of nobody is the silence of all of them and no news of one.
+    pub(super) fn note_described(
+        &mut self,
+        shared: &Shared,
+        link: &LinkHandle,
+        engine: &str,
+        workers: &[WorkerSighting],
+    ) {
+        let is_first = self.described.len() < NAMES_MAX && self.described.insert(engine.to_owned());
+        let own = |name: &str| {
+            let mut own = workers.iter().filter(|worker| worker.own_link.is_some());
+            own.any(|worker| worker.name == name)
+        };
+        if is_first || !workers.is_empty() {
+            let not_own = |(of, name): &(String, String)| of == engine && !own(name);
+            for (engine, name) in self.owned.extract_if(not_own) {
+                shared.links.owners.disclaim(link, &engine, &name);
+                shared.reports.disown(DisownedWorker {
+                    project_id: link.project_id(),
+                    engine,
+                    name,
+                    link_id: link.id,
+                });
+            }
         }
+        for worker in workers.iter().filter(|worker| worker.own_link.is_some()) {
+            self.own(engine, &worker.name);
+        }
+    }
+
+    /// Notes that the link vouches for a worker; false when it vouches for too many.
+    fn own(&mut self, engine: &str, worker: &str) -> bool {
+        let key = (engine.to_owned(), worker.to_owned());
+        self.owned.contains(&key) || (self.owned.len() < NAMES_MAX && self.owned.insert(key))
     }
 
     /// Reports what an event says beyond what the store takes from it by itself: which process a worker is, and names in
@@ -51,7 +97,7 @@ impl Sightings {
     /// a worker look alive.
     pub(super) fn note_event(
         &mut self,
-        reports: &Reports,
+        shared: &Shared,
         link: &LinkHandle,
         event: &IngestEvent,
         now: Timestamp,
@@ -66,14 +112,16 @@ impl Sightings {
         if let Some(worker) = &event.worker {
             let is_stopping = event.kind == EventKind::WorkerOffline;
             if is_stopping || is_news(&mut self.workers, &event.engine, worker, at, pause) {
-                let is_there = is_own && !is_stopping;
-                reports.worker(sighting(link, event, worker, at, is_there), is_there);
+                let is_there = is_own && !is_stopping && self.own(&event.engine, worker);
+                shared
+                    .reports
+                    .worker(sighting(link, event, worker, at, is_there), is_there);
             }
         }
         if let Some(queue) = event.queue.as_ref().filter(|_| !is_task)
             && is_news(&mut self.queues, &event.engine, queue, at, pause)
         {
-            reports.queue(QueueSighting {
+            shared.reports.queue(QueueSighting {
                 project_id: event.project_id,
                 engine: event.engine.to_string(),
                 name: queue.to_string(),
@@ -84,9 +132,9 @@ impl Sightings {
     }
 
     /// Whether a worker of `engine` that this link names runs in the link's own process: true of engines that report only
-    /// their own process, which is known once a heartbeat came without a description of workers.
+    /// their own process, which is known once a sound heartbeat came without a description of workers.
     fn is_own(&self, engine: &str) -> bool {
-        self.has_heard && !self.described.contains(engine)
+        self.undescribed.contains(engine) && !self.described.contains(engine)
     }
 }
 

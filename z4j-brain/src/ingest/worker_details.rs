@@ -45,13 +45,16 @@ pub(super) fn read(
     engine: &str,
     json: &str,
 ) -> Vec<WorkerSighting> {
-    let nodes: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
+    let mut nodes: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
+    // Anything else says why there is no description.
+    nodes.retain(|_, node| node.is_object());
+    let own_link = own_link(link, &nodes);
     let worker = |(name, node): (&String, &Value)| WorkerSighting {
         project_id: link.project_id(),
         engine: engine.to_owned(),
         name: redact_worker(&*shared.redactor, name),
         agent_id: link.agent_id(),
-        own_link: own_link(link, node),
+        own_link: own_link.filter(|_| link.pid == pid(node)),
         at: Timestamp::EPOCH,
         stopping: false,
         pid: pid(node),
@@ -81,10 +84,13 @@ pub(super) fn fingerprint(worker: &WorkerSighting) -> u64 {
     hasher.finish()
 }
 
-/// The worker is the link's own process when both say the same process id.
-fn own_link(link: &LinkHandle, node: &Value) -> Option<LinkId> {
-    let pid = pid(node)?;
-    (link.pid == Some(pid)).then_some(link.id)
+/// A worker is the link's own process when both say the same process id and no other worker does: every container has a
+/// process 1.
+fn own_link(link: &LinkHandle, nodes: &Map<String, Value>) -> Option<LinkId> {
+    let own = nodes
+        .values()
+        .filter(|node| link.pid.is_some() && pid(node) == link.pid);
+    (own.count() == 1).then_some(link.id)
 }
 
 fn pid(node: &Value) -> Option<u32> {

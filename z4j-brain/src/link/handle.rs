@@ -25,6 +25,8 @@ pub(crate) struct LinkHandle {
     pub(crate) slot: Option<String>,
     /// The process's id on its host.
     pub(crate) pid: Option<u32>,
+    /// When the process started, by its host's clock.
+    pub(crate) started_at: Option<Timestamp>,
     /// When the link opened.
     pub(crate) connected_at: Timestamp,
     /// What waits to be sent.
@@ -49,6 +51,7 @@ impl LinkHandle {
             agent,
             slot: hello.worker_id.clone(),
             pid: hello.worker_pid,
+            started_at: started_at(hello),
             connected_at: now,
             outbox: Outbox::default(),
             abilities,
@@ -120,4 +123,8 @@ impl LinkHandle {
     pub(crate) fn has_commands(&self) -> bool {
         self.has_commands.load(Ordering::Acquire)
     }
+}
+
+fn started_at(hello: &Hello) -> Option<Timestamp> {
+    Timestamp::parse(hello.worker_started_at.as_deref()?, true).ok()
 }

@@ -1,10 +1,11 @@
 //! Which links speak for which workers.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{PoisonError, RwLock};
 
 use z4j_core::id::{LinkId, ProjectId};
 use z4j_core::store::IngestEvent;
+use z4j_core::time::Timestamp;
 
 use super::handle::LinkHandle;
 
@@ -19,7 +20,9 @@ const WORKERS_PER_LINK_MAX: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Owners(RwLock<HashMap<ProjectId, Engines>>);
 
-type Engines = HashMap<String, HashMap<String, BTreeSet<LinkId>>>;
+/// The links that claim a worker, with when their processes started.
+type Claims = BTreeMap<LinkId, Option<Timestamp>>;
+type Engines = HashMap<String, HashMap<String, Claims>>;
 
 impl Owners {
     /// Notes that `link` is the process of this worker.
@@ -32,14 +35,31 @@ impl Owners {
         let held = engines
             .values()
             .flat_map(HashMap::values)
-            .filter(|links| links.contains(&link.id))
+            .filter(|links| links.contains_key(&link.id))
             .count();
         if held < WORKERS_PER_LINK_MAX {
             let workers = engines.entry(engine.to_owned()).or_default();
             workers
                 .entry(worker.to_owned())
                 .or_default()
-                .insert(link.id);
+                .insert(link.id, link.started_at);
+        }
+    }
+
+    /// Forgets that `link` vouched for one worker.
+    pub(crate) fn disclaim(&self, link: &LinkHandle, engine: &str, worker: &str) {
+        let mut projects = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(workers) = projects
+            .get_mut(&link.project_id())
+            .and_then(|engines| engines.get_mut(engine))
+        else {
+            return;
+        };
+        if let Some(links) = workers.get_mut(worker) {
+            links.remove(&link.id);
+            if links.is_empty() {
+                workers.remove(worker);
+            }
         }
     }
 
@@ -59,6 +79,9 @@ impl Owners {
     }
 
     /// Whether another process, which is connected, reports this event itself.
+    ///
+    /// It does so only if it was there when the event happened: what a sibling sends from the buffer of a worker's dead
+    /// predecessor is nobody else's to tell. A process that does not say when it started is not relied on.
     pub(crate) fn is_second_hand(&self, link: &LinkHandle, event: &IngestEvent) -> bool {
         let (Some(worker), Some(_)) = (&event.worker, &event.task) else {
             return false;
@@ -67,7 +90,12 @@ impl Owners {
         projects
             .get(&event.project_id)
             .and_then(|engines| engines.get(&*event.engine)?.get(&**worker))
-            .is_some_and(|links| !links.contains(&link.id))
+            .is_some_and(|links| {
+                let was_there = |started_at: &Option<Timestamp>| {
+                    started_at.is_some_and(|started_at| started_at <= event.occurred_at)
+                };
+                !links.contains_key(&link.id) && links.values().any(was_there)
+            })
     }
 
     fn holds(&self, project: ProjectId, engine: &str, worker: &str, link: LinkId) -> bool {
@@ -75,6 +103,6 @@ impl Owners {
         projects
             .get(&project)
             .and_then(|engines| engines.get(engine)?.get(worker))
-            .is_some_and(|links| links.contains(&link))
+            .is_some_and(|links| links.contains_key(&link))
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{AuditWrite, QueueRow, QueueSighting, StoreError, WorkerRow, WorkerSighting};
+use super::{
+    AuditWrite, DisownedWorker, QueueRow, QueueSighting, StoreError, WorkerRow, WorkerSighting,
+};
 use crate::id::{AgentId, LinkId, ProjectId, ReplicaId, UserId};
 use crate::time::Timestamp;
 
@@ -302,6 +304,8 @@ pub struct CloseLink {
 pub struct ReportBatch {
     /// Heartbeats, at most one per link.
     pub reports: Vec<AgentReport>,
+    /// Workers whose own process is not behind the link that said so. They count before `workers`, and are no sighting.
+    pub disowned: Vec<DisownedWorker>,
     /// Workers seen.
     pub workers: Vec<WorkerSighting>,
     /// Queues seen.

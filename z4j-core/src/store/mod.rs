@@ -48,7 +48,9 @@ pub use tasks::{
     Facet, Facets, MinuteCount, StateCount, TaskDetail, TaskFilter, TaskNode, TaskQueries,
     TaskSort, TaskSummary, TaskTree,
 };
-pub use workers::{QueueRow, QueueSighting, WorkerRow, WorkerSighting, WorkerState};
+pub use workers::{
+    DisownedWorker, QueueRow, QueueSighting, WorkerRow, WorkerSighting, WorkerState,
+};
 
 /// All that the brain asks of a database. Nobody implements it: it is there for whatever implements its parts.
 pub trait Store:

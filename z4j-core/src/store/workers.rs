@@ -45,6 +45,19 @@ impl WorkerSighting {
     }
 }
 
+/// A worker for which a link does not vouch any more.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DisownedWorker {
+    /// The tenant.
+    pub project_id: ProjectId,
+    /// The engine.
+    pub engine: String,
+    /// The engine's name of the worker.
+    pub name: String,
+    /// The link. What other links say of the worker stays.
+    pub link_id: LinkId,
+}
+
 /// A queue that an agent named.
 #[derive(Clone, Debug)]
 pub struct QueueSighting {

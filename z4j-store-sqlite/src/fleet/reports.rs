@@ -20,6 +20,11 @@ pub(super) fn record(tx: &mut Tx<'_>, batch: &ReportBatch) -> Result<(), Fault> 
             heartbeat(tx.db, report)?;
         }
     }
+    for worker in &batch.disowned {
+        if let Some(project) = tx.project(worker.project_id)? {
+            workers::disown(tx.db, project, worker)?;
+        }
+    }
     for seen in &batch.workers {
         if let Some(project) = tx.project(seen.project_id)?
             && is_active(tx.db, seen.agent_id)?

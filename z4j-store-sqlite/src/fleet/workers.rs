@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, ToSql, params};
 use z4j_core::id::{AgentId, ProjectId};
-use z4j_core::store::{WorkerRow, WorkerSighting, WorkerState};
+use z4j_core::store::{DisownedWorker, WorkerRow, WorkerSighting, WorkerState};
 use z4j_core::time::Timestamp;
 
 use crate::fault::Fault;
@@ -90,6 +90,20 @@ pub(super) fn see(db: &Connection, project: i64, seen: &WorkerSighting) -> Resul
     if seen.is_description() {
         describe(db, project, seen)?;
     }
+    Ok(())
+}
+
+/// From here on the worker is there only as long as somebody sees it.
+pub(super) fn disown(db: &Connection, project: i64, worker: &DisownedWorker) -> Result<(), Fault> {
+    let mut update = db.prepare_cached(
+        "UPDATE workers SET own_link = NULL WHERE project = ?1 AND name = ?2 AND engine = ?3 AND own_link = ?4",
+    )?;
+    update.execute(params![
+        project,
+        worker.name,
+        worker.engine,
+        worker.link_id.as_bytes().as_slice(),
+    ])?;
     Ok(())
 }
 

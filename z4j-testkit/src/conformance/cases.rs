@@ -259,6 +259,8 @@ cases! {$;
     workers::silent_worker_is_swept_once;
     /// A silent worker whose own process is connected stays.
     workers::silent_worker_with_an_open_link_stays;
+    /// A worker that its link does not vouch for any more is swept, and stays when that link closes.
+    workers::disowned_worker_depends_on_being_seen;
     /// Events of tasks show the workers and queues that they name.
     workers::events_show_workers_and_queues;
     /// An event that comes late does not bring its worker back.

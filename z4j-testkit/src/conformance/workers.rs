@@ -2,7 +2,8 @@
 
 use z4j_core::id::LinkId;
 use z4j_core::store::{
-    CloseLink, QueueRow, QueueSighting, ReportBatch, Store, WorkerRow, WorkerSighting, WorkerState,
+    CloseLink, DisownedWorker, QueueRow, QueueSighting, ReportBatch, Store, WorkerRow,
+    WorkerSighting, WorkerState,
 };
 use z4j_core::time::Timestamp;
 
@@ -281,6 +282,36 @@ pub(super) async fn silent_worker_with_an_open_link_stays(store: &dyn Store) {
         WorkerState::Offline,
         "what {link} vouched for is gone"
     );
+}
+
+pub(super) async fn disowned_worker_depends_on_being_seen(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let link = own_process(&scene, "w1", at_s(1)).await;
+    let other = own_process(&scene, "w2", at_s(1)).await;
+    let disowned = ["w1", "w2"].map(|name| DisownedWorker {
+        project_id: scene.project,
+        engine: "celery".to_owned(),
+        name: name.to_owned(),
+        link_id: link,
+    });
+    let reports = ReportBatch {
+        disowned: disowned.to_vec(),
+        ..ReportBatch::default()
+    };
+    store.record_reports(reports).await.expect("reporting");
+    let close = CloseLink {
+        link_id: link,
+        at: at_s(2),
+    };
+    let gone = store.close_links(vec![close]).await.expect("closing");
+    assert!(gone.is_empty(), "the link vouches for nobody");
+    assert_eq!(worker(&scene, "w1").await.state, WorkerState::Online);
+    let swept = store
+        .sweep_workers(at_s(500), seconds(90))
+        .await
+        .expect("sweeping");
+    assert_eq!(names(&swept), ["w1"], "{other} vouches for w2");
+    assert_eq!(worker(&scene, "w2").await.state, WorkerState::Online);
 }
 
 pub(super) async fn events_show_workers_and_queues(store: &dyn Store) {

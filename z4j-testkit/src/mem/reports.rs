@@ -15,6 +15,9 @@ pub(super) fn record(db: &mut Db, batch: ReportBatch) {
     for report in batch.reports {
         heartbeat(db, report);
     }
+    for worker in batch.disowned {
+        workers::disown(db, worker);
+    }
     for sighting in batch.workers {
         workers::see(db, sighting);
     }

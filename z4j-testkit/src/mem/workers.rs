@@ -2,7 +2,7 @@
 
 use z4j_core::id::{LinkId, ProjectId};
 use z4j_core::store::{
-    IngestEvent, QueueRow, QueueSighting, WorkerRow, WorkerSighting, WorkerState,
+    DisownedWorker, IngestEvent, QueueRow, QueueSighting, WorkerRow, WorkerSighting, WorkerState,
 };
 use z4j_core::task::{TaskFacts, TaskState};
 use z4j_core::time::Timestamp;
@@ -46,6 +46,16 @@ pub(super) fn see(db: &mut Db, seen: WorkerSighting) {
         row.queues = queues;
     }
     worker.own_link = seen.own_link.or(worker.own_link);
+}
+
+/// The worker's own process is not behind that link.
+pub(super) fn disown(db: &mut Db, gone: DisownedWorker) {
+    let name = (gone.project_id, gone.name, gone.engine);
+    if let Some(worker) = db.workers.get_mut(&name)
+        && worker.own_link == Some(gone.link_id)
+    {
+        worker.own_link = None;
+    }
 }
 
 /// Notes the worker and the queue that an event of a task names. They were seen when it happened, not when it came: a
