@@ -157,6 +157,48 @@ async fn what_a_sibling_tells_of_a_workers_dead_predecessor_is_stored() {
     assert_eq!(ran(&mut owner, "echo", "w1@host", now).await, 3);
 }
 
+/// The value of a counter as the metrics page shows it.
+async fn counter(brain: &TestBrain, token: &str, name: &str) -> Option<u64> {
+    let page = reqwest::Client::new()
+        .get(format!("{}/metrics", brain.url()))
+        .bearer_auth(token);
+    let text = page.send().await.unwrap().text().await.unwrap();
+    let mut lines = text.lines();
+    lines.find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_hand_event_is_counted_as_such_and_not_as_quarantined() {
+    let token = "metrics-token-of-a-test-0123456789";
+    let (_directory, store) = sqlite();
+    let options = TestBrainOptions::new()
+        .with_config(|config| config.server.metrics_token = Some(token.into()));
+    let brain = TestBrain::start_with(store, options).await.unwrap();
+    let now = Env::system().now();
+    let mut owner = connect(&brain, "owner", |hello| {
+        hello.worker_pid = Some(41);
+        hello.worker_started_at = Some(now.to_string());
+    })
+    .await;
+    owner
+        .heartbeat_with(&describes(&[("w1@host", 41)]))
+        .await
+        .unwrap();
+    worker_is(&brain, "w1@host", WorkerState::Online).await;
+    let mut sibling = connect(&brain, "sibling", |hello| hello.worker_pid = Some(42)).await;
+    assert_eq!(ran(&mut sibling, "echo", "w1@host", now).await, 0);
+    assert_eq!(ran(&mut owner, "echo", "w1@host", now).await, 3);
+    eventually("the counters", || async {
+        let stored = counter(&brain, token, "z4j_events_ingested_total").await;
+        stored.filter(|stored| *stored == 3)
+    })
+    .await;
+    let second_hand = counter(&brain, token, "z4j_events_second_hand_total").await;
+    assert_eq!(second_hand, Some(3));
+    let quarantined = counter(&brain, token, "z4j_events_quarantined_total").await;
+    assert_eq!(quarantined.unwrap_or(0), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_that_does_not_say_when_it_started_silences_nobody() {
     let (_directory, brain) = brain().await;

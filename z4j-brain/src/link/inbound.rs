@@ -241,3 +241,15 @@ async fn next_frame(
 pub(super) fn is_too_big(error: &axum::Error) -> bool {
     crate::ops::chain(error).contains("too long")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_link_ends_a_while_before_three_intervals_are_over() {
+        let limit = |seconds| silence_max(Duration::from_secs(seconds));
+        assert_eq!(limit(30), Duration::from_secs(85));
+        assert_eq!(limit(1), Duration::from_millis(2_500));
+    }
+}
