@@ -328,6 +328,7 @@ proptest! {
         parts in prop::collection::vec(prop::sample::select(vec![
             "pass", "word", "Word", "_", "-", ".", "1", "token", "s", "Count", "api", "Key", "se", "cret", "x", "auth",
             "session", "id", "card", "number", "pwd", "bearer", "cred", "ential", "social", "Security",
+            "private", "access", "account", "encryption", "signing", "master", "ssh", "'",
         ]), 1..6), number in any::<bool>())
     {
         let value = if number { json!(5) } else { json!("v") };

@@ -13,9 +13,11 @@ const NAMES: &str = concat!(
     "(?:client|webhook|hmac)_?secret|(?:access|refresh|id|api|bearer|session)_?token|api_?key",
 );
 
-/// Every ASCII key that the strict rules hit holds one of these.
-const TRIGGERS: &str =
-    "pass|pwd|secret|token|key|auth|cookie|cred|ssn|social|card|cvv|cvc|session|bearer";
+/// Every ASCII key that the strict rules hit holds one of these. `key` alone is too common (`routing_key`) to be one.
+const TRIGGERS: &str = concat!(
+    "pass|pwd|secret|token|auth|cookie|cred|ssn|social|card|cvv|cvc|session|bearer|",
+    r#"(?:api|private|access|account|encryption|signing|master|ssh)[^"]*key"#,
+);
 
 /// The names of wire §9, and for the brain words anywhere in a key.
 #[derive(Debug)]
@@ -30,7 +32,9 @@ impl KeyRules {
         let names = RegexBuilder::new(&format!(r"\A(?:{NAMES})\z"))
             .case_insensitive(true)
             .build()?;
-        let triggers = RegexBuilder::new(TRIGGERS).case_insensitive(true).build()?;
+        let triggers = RegexBuilder::new(&TRIGGERS.replace(r#"[^"]*"#, "(?s:.*)"))
+            .case_insensitive(true)
+            .build()?;
         Ok(Self {
             names,
             triggers,
@@ -236,6 +240,7 @@ mod tests {
             "smtp_pass",
             "DB_PASS",
             "AccountKey",
+            "api\"key",
         ] {
             assert!(hit(key), "{key}");
         }
