@@ -268,9 +268,12 @@ mod tests {
     fn a_secret_of_digits_is_refused_without_being_repeated() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(FILE_NAME);
-        let read = || layers(dir.path(), &Flags::default()).extract::<Settings>();
+        let read = || {
+            let layers = layers(dir.path(), &Flags::default());
+            layers.extract::<Settings>().map_err(anyhow::Error::from)
+        };
         std::fs::write(&file, "metrics_token = 918273645546\n").unwrap();
-        let error = format!("{:#}", anyhow::Error::from(read().unwrap_err()));
+        let error = format!("{:#}", read().unwrap_err());
         assert!(
             error.contains("metrics_token") && !error.contains("918273645546"),
             "{error}"
