@@ -145,13 +145,16 @@ fn watch_for_setup_url(
     mut log: File,
 ) -> mpsc::Receiver<String> {
     let (send, receive) = mpsc::sync_channel(1);
+    let mut send = Some(send);
     thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            if let Some(url) = line
+            let url = line
                 .split_whitespace()
-                .find(|word| word.starts_with("http") && word.contains("/setup?token="))
+                .find(|word| word.starts_with("http") && word.contains("/setup?token="));
+            if let Some(url) = url
+                && let Some(send) = send.take()
             {
-                // Only the first is wanted; a full channel means that it is there already.
+                // Only the first is wanted; whoever waited for it may be gone.
                 let _ = send.try_send(url.to_owned());
             }
             let _ = writeln!(log, "{line}");
