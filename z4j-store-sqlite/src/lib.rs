@@ -2,7 +2,8 @@
 //!
 //! One thread writes. It takes every operation that waits, runs each in its own savepoint of one transaction, syncs the
 //! log once and then answers all of them, so that many small writes cost little more than one. A few threads read, each on
-//! a snapshot. `Ok` of a write means that it survives the loss of power (`synchronous=FULL`).
+//! a snapshot. `Ok` of a write means that it survives the loss of power (`synchronous=FULL`). The caller's tokio runtime must
+//! have timers: a read that takes too long is stopped.
 //!
 //! ```
 //! use z4j_core::store::IdentityStore;
@@ -15,7 +16,8 @@
 //! # Ok(())
 //! # }
 //! # let directory = tempfile::tempdir().unwrap();
-//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example(directory.path())).unwrap();
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+//! # runtime.block_on(example(directory.path())).unwrap();
 //! ```
 //!
 //! The map: `writer` and `readers` are the threads; `open` and `migrate` the start; then one module for each
