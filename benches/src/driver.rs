@@ -219,8 +219,6 @@ fn hello(worker_id: &str) -> Hello {
 /// A connected agent that says nothing more.
 #[derive(Debug)]
 pub(crate) struct IdleLink {
-    /// What it connected with.
-    pub(crate) credentials: Credentials,
     open: Arc<AtomicBool>,
     reader: tokio::task::JoinHandle<()>,
 }
@@ -235,11 +233,7 @@ impl IdleLink {
             while let Some(Ok(_)) = socket.next().await {}
             flag.store(false, Ordering::Release);
         });
-        Ok(Self {
-            credentials: credentials.clone(),
-            open,
-            reader,
-        })
+        Ok(Self { open, reader })
     }
 
     /// Whether the brain still holds the link.

@@ -12,6 +12,8 @@ use crate::report::Report;
 
 const STARTS: usize = 5;
 const IDLE_AGENTS: usize = 500;
+/// An agent may hold 64 links at once.
+const LINKS_PER_AGENT: usize = 50;
 /// Memory is read once the allocator and the first timers have settled.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -53,23 +55,21 @@ async fn memory(report: &mut Report, binary: &Path, dir: &Path) -> anyhow::Resul
     tokio::time::sleep(SETTLE).await;
     let idle = brain.usage()?;
     report.line("idle, no agents", &[("rss_mib", mib(idle.rss_kib))]);
-    let credentials = Admin::sign_in(&brain.url).await?.mint("footprint").await?;
-    let mut links = Vec::with_capacity(IDLE_AGENTS);
+    // Sign-in hashes a password with 64 MiB and minting writes: the base for the agents is read after both.
     let admin = Admin::sign_in(&brain.url).await?;
-    for index in 0..IDLE_AGENTS {
-        // An agent may hold 64 links at once: a credential for each 50.
-        let credentials = if index % 50 == 0 && index > 0 {
-            admin.mint(&format!("footprint-{index}")).await?
-        } else {
-            links.last().map_or_else(
-                || credentials.clone(),
-                |link: &IdleLink| link.credentials.clone(),
-            )
-        };
-        links.push(IdleLink::open(&credentials, &format!("bench-{index}")).await?);
+    let mut credentials = Vec::new();
+    for index in 0..IDLE_AGENTS / LINKS_PER_AGENT {
+        credentials.push(admin.mint(&format!("footprint-{index}")).await?);
     }
     tokio::time::sleep(SETTLE).await;
-    // Sign-in hashes a password with 64 MiB: the base is read after it, with the first link open.
+    let base = brain.usage()?;
+    report.line("idle, signed in", &[("rss_mib", mib(base.rss_kib))]);
+    let mut links = Vec::with_capacity(IDLE_AGENTS);
+    for index in 0..IDLE_AGENTS {
+        let credentials = &credentials[index / LINKS_PER_AGENT];
+        links.push(IdleLink::open(credentials, &format!("bench-{index}")).await?);
+    }
+    tokio::time::sleep(SETTLE).await;
     let with_agents = brain.usage()?;
     ensure!(
         links.iter().all(|link| link.is_open()),
@@ -78,7 +78,7 @@ async fn memory(report: &mut Report, binary: &Path, dir: &Path) -> anyhow::Resul
     drop(links);
     tokio::time::sleep(SETTLE).await;
     let after = brain.usage()?;
-    let each = mib(with_agents.rss_kib.saturating_sub(idle.rss_kib)) * 100.0 / count(IDLE_AGENTS);
+    let each = mib(with_agents.rss_kib.saturating_sub(base.rss_kib)) * 100.0 / count(IDLE_AGENTS);
     report.line(
         format!("{IDLE_AGENTS} idle agents"),
         &[

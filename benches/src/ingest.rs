@@ -105,12 +105,13 @@ fn work(options: &Options, seed: u64, per_frame: usize) -> Vec<BenchEvent> {
     lifecycle(seed + 1, tasks, Env::system().now())
 }
 
-/// As the published agent does: at most 256 frames in flight, and with large frames a few.
+/// As the published agent does: at most 256 frames in flight; of large frames as many as a brain reads ahead
+/// (`UNCOMMITTED_BYTES_PER_CONNECTION_MAX`, 4 MiB).
 const fn load(connections: usize, per_frame: usize) -> Load {
     Load {
         connections,
         events_per_frame: per_frame,
-        in_flight_max: if per_frame == 1 { 256 } else { 4 },
+        in_flight_max: if per_frame == 1 { 256 } else { 32 },
     }
 }
 
