@@ -10,14 +10,15 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use http::header::AUTHORIZATION;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_tungstenite::tungstenite::Error as WsError;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::{Connector, WebSocketStream, connect_async_tls_with_config};
+use tokio_tungstenite::{
+    Connector, WebSocketStream, client_async_with_config, connect_async_tls_with_config,
+};
 use tokio_util::task::AbortOnDropHandle;
 use z4j_core::limits;
 use z4j_core::transport::{
@@ -25,7 +26,7 @@ use z4j_core::transport::{
     TransportErrorKind,
 };
 
-use super::WsUrl;
+use super::{ByteStream as Stream, Dialler, WsUrl};
 
 /// The library's own default costs 128 KiB per link; frames to an agent are small.
 const READ_BUFFER_BYTES: usize = 8 << 10;
@@ -36,16 +37,12 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 /// After this many ping intervals without a single byte from the other end the link counts as dead.
 const SILENT_INTERVALS_MAX: u32 = 3;
 
-/// What a WebSocket runs on: TCP, TLS, or a pipe in tests.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Debug + 'static {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + Debug + 'static> Stream for S {}
-
 /// Dials the agent socket of a brain.
 #[derive(Clone)]
 pub struct WsTransport {
     allow_plain_text: bool,
     tls: Option<Arc<ClientConfig>>,
+    dialler: Option<Arc<dyn Dialler>>,
 }
 
 impl WsTransport {
@@ -55,6 +52,18 @@ impl WsTransport {
         Self {
             allow_plain_text,
             tls: tls_config(),
+            dialler: None,
+        }
+    }
+
+    /// Runs over the streams of `dialler` instead of TCP. TLS is left to it: what it opens is used as it is, so it may be
+    /// given `http://` only.
+    #[must_use]
+    pub fn over(dialler: impl Dialler) -> Self {
+        Self {
+            allow_plain_text: true,
+            tls: None,
+            dialler: Some(Arc::new(dialler)),
         }
     }
 }
@@ -88,32 +97,66 @@ impl Transport for WsTransport {
         if url.leaks_token() && !self.allow_plain_text {
             return Err(forbidden());
         }
-        let tls = self
-            .tls
-            .clone()
-            .ok_or_else(|| forbidden().with_source("no TLS versions"))?;
         let request = ClientRequestBuilder::new(url.uri().clone()).with_header(
             AUTHORIZATION.as_str(),
             format!("Bearer {}", endpoint.expose_token()),
         );
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .max_message_size(Some(limits::FRAME_BYTES_MAX))
-            .max_frame_size(Some(limits::FRAME_BYTES_MAX));
-        let dial = connect_async_tls_with_config(
-            request,
-            Some(config),
-            true,
-            Some(Connector::Rustls(tls)),
-        );
+        let dial = async {
+            match &self.dialler {
+                Some(dialler) => dial_over(&**dialler, &url, request).await,
+                None => self.dial_tcp(&url, request).await,
+            }
+        };
         match tokio::time::timeout(DIAL_WAIT, dial).await {
-            Ok(Ok((socket, _))) => Ok(link(socket, url.uri().to_string())),
-            Ok(Err(error)) => Err(transport_error(error)),
+            Ok(dialled) => dialled,
             Err(elapsed) => {
                 Err(TransportError::new(TransportErrorKind::Unreachable).with_source(elapsed))
             }
         }
     }
+}
+
+impl WsTransport {
+    async fn dial_tcp(
+        &self,
+        url: &WsUrl,
+        request: ClientRequestBuilder,
+    ) -> Result<Link, TransportError> {
+        let tls = self.tls.clone().ok_or_else(|| {
+            TransportError::new(TransportErrorKind::Forbidden).with_source("no TLS versions")
+        })?;
+        let tls = Some(Connector::Rustls(tls));
+        let (socket, _) = connect_async_tls_with_config(request, Some(socket_config()), true, tls)
+            .await
+            .map_err(transport_error)?;
+        Ok(link(socket, url.uri().to_string()))
+    }
+}
+
+async fn dial_over(
+    dialler: &dyn Dialler,
+    url: &WsUrl,
+    request: ClientRequestBuilder,
+) -> Result<Link, TransportError> {
+    let (host, port) = url.plain_address().ok_or_else(|| {
+        TransportError::new(TransportErrorKind::Forbidden)
+            .with_source("TLS is for the dialler to do")
+    })?;
+    let stream = dialler
+        .connect(host, port)
+        .await
+        .map_err(|error| TransportError::new(TransportErrorKind::Unreachable).with_source(error))?;
+    let (socket, _) = client_async_with_config(request, stream, Some(socket_config()))
+        .await
+        .map_err(transport_error)?;
+    Ok(link(socket, url.uri().to_string()))
+}
+
+fn socket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_message_size(Some(limits::FRAME_BYTES_MAX))
+        .max_frame_size(Some(limits::FRAME_BYTES_MAX))
 }
 
 fn link<S: Stream>(socket: WebSocketStream<S>, address: String) -> Link {

@@ -48,6 +48,12 @@ impl WsUrl {
         &self.uri
     }
 
+    /// Host and port, unless the URL asks for TLS.
+    pub(crate) fn plain_address(&self) -> Option<(&str, u16)> {
+        let host = self.uri.host().filter(|_| self.is_plain)?;
+        Some((host, self.uri.port_u16().unwrap_or(80)))
+    }
+
     /// Whether the token would go over a network in the clear.
     pub(crate) const fn leaks_token(&self) -> bool {
         self.is_plain && !self.is_loopback
