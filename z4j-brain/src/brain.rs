@@ -1,20 +1,23 @@
 //! A brain: built from a store, secrets and an access policy; served as a router; run as a future.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use z4j_core::env::Env;
 use z4j_core::id::ReplicaId;
 use z4j_core::redact::{DefaultRedactor, Redactor};
 use z4j_core::store::Store;
+use z4j_core::transport::Link;
 
 use crate::access::AccessPolicy;
 use crate::config::{BrainConfig, BrainSecrets};
 use crate::dispatch::Dispatcher;
 use crate::http::{self, Dashboard};
 use crate::ingest::{Committer, Reports};
-use crate::link::Registry;
+use crate::link::{Registry, seam};
 use crate::live::Hub;
 use crate::metrics::Metrics;
 use crate::ops::Keyring;
@@ -97,6 +100,27 @@ impl Brain {
             .map_err(|problem| BrainError {
                 problems: vec![problem],
             })
+    }
+
+    /// Serves a link that another transport than the brain's own socket brought, until it ends. `token` is the bearer
+    /// token that the agent showed. What the returned future holds is dropped with it, as if the link were cut.
+    ///
+    /// A link that is not wanted is closed with the code that says why; before [`Self::run`] runs that is 1001.
+    ///
+    /// ```
+    /// use z4j_brain::Brain;
+    /// use z4j_core::transport::Acceptor;
+    ///
+    /// /// Takes links from a transport of your own, whose tokens your transport checked for form only.
+    /// async fn serve(brain: Brain, acceptor: impl Acceptor, token_of: impl Fn(&str) -> String) {
+    ///     while let Ok(link) = acceptor.accept().await {
+    ///         let token = token_of(link.peer.address.as_deref().unwrap_or_default());
+    ///         tokio::spawn(brain.serve_link(link, &token));
+    ///     }
+    /// }
+    /// ```
+    pub fn serve_link(&self, link: Link, token: &str) -> impl Future<Output = ()> + Send + use<> {
+        seam::serve(Arc::clone(&self.shared), link, SecretString::from(token))
     }
 
     /// What the parts share; for tests and tools of this crate.

@@ -42,6 +42,7 @@ impl Dispatcher {
         while !stop.is_cancelled() {
             sweep::sweep(shared).await;
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = self.wake.notified() => {}
                 hint = hints.next(), if has_hints => has_hints = hint.is_some(),

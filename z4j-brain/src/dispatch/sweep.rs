@@ -1,6 +1,6 @@
 //! Finds pending commands that a link of this brain can take, and claims them.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use z4j_core::command::{Action, CommandInput, CommandState};
@@ -51,7 +51,7 @@ pub(super) async fn sweep(shared: &Shared) {
 async fn sweep_project(
     shared: &Shared,
     project: ProjectId,
-    agents: &HashSet<AgentId>,
+    agents: &BTreeSet<AgentId>,
 ) -> Result<(), StoreError> {
     let filter = CommandFilter {
         state: Some(CommandState::Pending),

@@ -176,6 +176,7 @@ async fn pause(shared: &Shared, wait: &mut Duration) -> bool {
     let pause = *wait / 2 + jitter;
     *wait = (*wait * 2).min(RETRY_WAIT_MAX);
     tokio::select! {
+        biased;
         () = tokio::time::sleep(pause) => true,
         () = shared.committer.abandoned() => false,
     }

@@ -83,6 +83,7 @@ impl Committer {
         }
         let mut frames = self.gather.next().await?;
         tokio::select! {
+            biased;
             () = tokio::time::sleep(self.linger) => {}
             () = self.abandoned.cancelled() => {}
         }

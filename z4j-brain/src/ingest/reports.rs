@@ -1,6 +1,6 @@
 //! What agents say besides events, gathered for about a second and written together.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use z4j_core::id::{AgentId, LinkId, ProjectId};
@@ -37,14 +37,14 @@ type FleetKey = (ProjectId, String, String);
 
 #[derive(Debug, Default)]
 struct Waiting {
-    reports: HashMap<LinkId, AgentReport>,
-    workers: HashMap<FleetKey, SeenWorker>,
-    disowned: HashSet<DisownedWorker>,
-    queues: HashMap<FleetKey, QueueSighting>,
-    refusals: HashMap<(AgentId, &'static str), Refused>,
+    reports: BTreeMap<LinkId, AgentReport>,
+    workers: BTreeMap<FleetKey, SeenWorker>,
+    disowned: BTreeSet<DisownedWorker>,
+    queues: BTreeMap<FleetKey, QueueSighting>,
+    refusals: BTreeMap<(AgentId, &'static str), Refused>,
     closes: Vec<CloseLink>,
     /// The tenants of agents that have something to tell, for live updates.
-    projects: HashMap<AgentId, ProjectId>,
+    projects: BTreeMap<AgentId, ProjectId>,
 }
 
 /// A sighting, and whether it was made just now. Such a one is dated when it is written: what an event said of the worker in

@@ -1,6 +1,6 @@
 //! What follows a commit, and only a commit: acks, counters, live updates.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -25,7 +25,7 @@ pub(super) async fn run(shared: &Shared, mut settlements: mpsc::Receiver<Settlem
 /// Hands the acks to their links, all of one link at once.
 fn acknowledge(shared: &Shared, frames: Vec<SettledFrame>) {
     let now = shared.env.elapsed();
-    let mut by_link: HashMap<LinkId, (Arc<LinkHandle>, Vec<Ack>)> = HashMap::new();
+    let mut by_link: BTreeMap<LinkId, (Arc<LinkHandle>, Vec<Ack>)> = BTreeMap::new();
     let (mut stored, mut duplicate, mut poison) = (0, 0, 0);
     let mut events = 0_u32;
     for settled in frames {
@@ -99,13 +99,13 @@ fn note_poison(shared: &Shared, settled: &SettledFrame) {
 struct News {
     is_followed: bool,
     deltas: Vec<Delta>,
-    workers: HashSet<(Arc<str>, Arc<str>)>,
-    queues: HashSet<(Arc<str>, Arc<str>)>,
+    workers: BTreeSet<(Arc<str>, Arc<str>)>,
+    queues: BTreeSet<(Arc<str>, Arc<str>)>,
 }
 
 /// Tells dashboards and counters what changed.
 fn publish(shared: &Shared, changes: Vec<TaskChange>) {
-    let mut by_project: HashMap<ProjectId, News> = HashMap::new();
+    let mut by_project: BTreeMap<ProjectId, News> = BTreeMap::new();
     for change in changes {
         if let Some(transition) = change.transition {
             shared.metrics.task_reached(transition.to);
@@ -113,8 +113,8 @@ fn publish(shared: &Shared, changes: Vec<TaskChange>) {
         let news = by_project.entry(change.project_id).or_insert_with(|| News {
             is_followed: shared.hub.is_followed(change.project_id),
             deltas: Vec::new(),
-            workers: HashSet::new(),
-            queues: HashSet::new(),
+            workers: BTreeSet::new(),
+            queues: BTreeSet::new(),
         });
         if news.is_followed {
             news.add(change.task);

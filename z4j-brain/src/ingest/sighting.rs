@@ -1,6 +1,6 @@
 //! Workers and queues that events name.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub(super) struct Sightings {
     /// Engines of which a sound heartbeat describes no workers: they report only their own process.
     undescribed: HashSet<String>,
     /// The workers that this link vouches for, by engine.
-    owned: HashSet<(String, String)>,
+    owned: BTreeSet<(String, String)>,
 }
 
 type Named = HashMap<(Arc<str>, Box<str>), Timestamp>;
@@ -40,7 +40,7 @@ type Named = HashMap<(Arc<str>, Box<str>), Timestamp>;
 impl Sightings {
     /// Notes which engines are looked at without a fault and do not describe their workers.
     pub(super) fn note_health(&mut self, health: &BTreeMap<String, String>) {
-        let (mut sound, mut other) = (HashSet::new(), HashSet::new());
+        let (mut sound, mut other) = (BTreeSet::new(), BTreeSet::new());
         for key in health.keys().take(limits::HEALTH_KEYS_MAX) {
             match key.rsplit_once('.') {
                 Some((engine, "error" | "broker_error" | "worker_details")) => other.insert(engine),
@@ -71,7 +71,7 @@ impl Sightings {
         };
         if is_first || !workers.is_empty() {
             let not_own = |(of, name): &(String, String)| of == engine && !own(name);
-            for (engine, name) in self.owned.extract_if(not_own) {
+            for (engine, name) in self.owned.extract_if(.., not_own) {
                 shared.links.owners.disclaim(link, &engine, &name);
                 shared.reports.disown(DisownedWorker {
                     project_id: link.project_id(),

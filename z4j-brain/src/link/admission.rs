@@ -1,6 +1,5 @@
 //! Whose token it is.
 
-use axum::http::{HeaderMap, header};
 use z4j_core::limits;
 use z4j_core::store::{AgentIdentity, StoreError};
 use z4j_core::wire::CloseCode;
@@ -8,7 +7,7 @@ use z4j_core::wire::CloseCode;
 use crate::ops::{chain, token};
 use crate::shared::Shared;
 
-/// What becomes of a socket that wants to be an agent's.
+/// What becomes of a link that wants to be an agent's.
 #[derive(Debug)]
 pub(super) enum Admission {
     /// It is this agent's.
@@ -18,8 +17,9 @@ pub(super) enum Admission {
 }
 
 /// Finds the agent that a bearer token belongs to. The token is the only thing that counts.
-pub(super) async fn admit(shared: &Shared, headers: &HeaderMap) -> Result<Admission, StoreError> {
-    let Some(token) = bearer(headers) else {
+pub(super) async fn admit(shared: &Shared, token: Option<&str>) -> Result<Admission, StoreError> {
+    let is_of_size = |token: &&str| (1..=limits::TOKEN_BYTES_MAX).contains(&token.len());
+    let Some(token) = token.filter(is_of_size) else {
         note_refusal(shared, "no_token");
         return Ok(Admission::Refused(CloseCode::Unauthorized));
     };
@@ -56,16 +56,6 @@ async fn look_up(shared: &Shared, token: &str) -> Result<Option<AgentIdentity>, 
         shared.links.tokens.put(hash, agent.clone(), now);
     }
     Ok(agent)
-}
-
-/// The token of an `Authorization` header; the scheme in any case.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    let token = token.trim();
-    let fits = scheme.eq_ignore_ascii_case("bearer")
-        && (1..=limits::TOKEN_BYTES_MAX).contains(&token.len());
-    fits.then_some(token)
 }
 
 /// Counts it, and logs it at a bounded rate: anybody can cause this.

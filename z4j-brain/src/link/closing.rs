@@ -1,36 +1,21 @@
-//! Ends a socket so that the other end learns why.
+//! Ends a link so that the other end learns why.
 
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use z4j_core::wire::CloseCode;
+
+use super::ends::{Reader, Writer};
 
 /// How long the other end may take to hear the close frame and to answer it.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
-/// Closes a socket that was accepted only for that.
-pub(super) async fn refuse(socket: WebSocket, code: CloseCode) {
-    let (mut sink, mut stream) = socket.split();
-    close(&mut sink, &mut stream, code).await;
-}
-
 /// Sends a close frame and reads on until the other end has closed: to drop a socket with unread bytes would reset the
 /// connection and take the close frame with it.
-pub(super) async fn close(
-    sink: &mut (impl Sink<Message, Error = axum::Error> + Unpin),
-    stream: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
-    code: CloseCode,
-) {
-    let frame = CloseFrame {
-        code: code.code(),
-        reason: "".into(),
-    };
+pub(super) async fn close(reader: &mut impl Reader, writer: &mut impl Writer, code: CloseCode) {
     let goodbye = async {
-        if sink.send(Message::Close(Some(frame))).await.is_err() {
-            return;
+        if writer.close(code).await.is_ok() {
+            reader.drain().await;
         }
-        while let Some(Ok(_)) = stream.next().await {}
     };
     // A peer that does not answer in time loses nothing but the reason.
     let _ = tokio::time::timeout(CLOSE_WAIT, goodbye).await;

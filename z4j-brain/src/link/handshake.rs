@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 use z4j_core::id::LinkId;
 use z4j_core::limits;
@@ -10,8 +9,8 @@ use z4j_core::session::{BrainInput, BrainSession, Close, Grant};
 use z4j_core::store::{AgentIdentity, AgentProfile, CloseLink, OpenLink};
 use z4j_core::wire::{CloseCode, Hello, Received, Refusal, Signer};
 
+use super::ends::{Incoming, Reader, Writer};
 use super::handle::LinkHandle;
-use super::inbound::is_too_big;
 use super::registry::Admitted;
 use crate::ingest::{RefusalNote, redact_text};
 use crate::ops::chain;
@@ -35,11 +34,12 @@ pub(super) enum Failed {
 /// Waits for hello, makes the link known and answers. The store hears of the link before the agent does.
 pub(super) async fn shake_hands(
     shared: &Shared,
-    socket: &mut WebSocket,
+    reader: &mut impl Reader,
+    writer: &mut impl Writer,
     agent: &AgentIdentity,
 ) -> Result<Agreed, Failed> {
     let mut session = BrainSession::new(shared.env.elapsed());
-    let Ok(message) = tokio::time::timeout(limits::HELLO_WAIT, first_message(socket)).await else {
+    let Ok(message) = tokio::time::timeout(limits::HELLO_WAIT, first_message(reader)).await else {
         let note = RefusalNote::new(
             "bad_hello",
             "The agent connected and said nothing for ten seconds.",
@@ -53,7 +53,7 @@ pub(super) async fn shake_hands(
         Err(close) => return Err(refuse(shared, agent, &close)),
     };
     let link = open(shared, agent, &hello).await?;
-    match answer(shared, socket, &mut session, &link).await {
+    match answer(shared, writer, &mut session, &link).await {
         Some(signer) => Ok(Agreed {
             link,
             session,
@@ -66,18 +66,11 @@ pub(super) async fn shake_hands(
     }
 }
 
-async fn first_message(socket: &mut WebSocket) -> Result<Bytes, Failed> {
-    loop {
-        match socket.recv().await {
-            Some(Ok(Message::Binary(bytes))) => return Ok(bytes),
-            Some(Ok(Message::Text(text))) => return Ok(text.into()),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            Some(Ok(Message::Close(_))) | None => return Err(Failed::Gone),
-            Some(Err(error)) if is_too_big(&error) => {
-                return Err(Failed::Close(CloseCode::BadRequest));
-            }
-            Some(Err(_)) => return Err(Failed::Gone),
-        }
+async fn first_message(reader: &mut impl Reader) -> Result<Bytes, Failed> {
+    match reader.next().await {
+        Incoming::Frame(frame) => Ok(frame),
+        Incoming::TooBig => Err(Failed::Close(CloseCode::BadRequest)),
+        Incoming::Gone => Err(Failed::Gone),
     }
 }
 
@@ -148,7 +141,7 @@ pub(super) fn forget(shared: &Shared, link: &LinkHandle) {
 
 async fn answer(
     shared: &Shared,
-    socket: &mut WebSocket,
+    writer: &mut impl Writer,
     session: &mut BrainSession,
     link: &LinkHandle,
 ) -> Option<Signer> {
@@ -158,10 +151,8 @@ async fn answer(
     let interval = shared.config.agents.heartbeat_interval.as_secs();
     grant.heartbeat_interval_seconds = u32::try_from(interval).ok()?;
     let accepted = session.accept(&grant, &shared.env).ok()?;
-    socket
-        .send(Message::Binary(accepted.hello_ack.into()))
-        .await
-        .ok()?;
+    writer.feed(accepted.hello_ack.into()).await.ok()?;
+    writer.flush().await.ok()?;
     Some(accepted.signer)
 }
 

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::Message;
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
 use z4j_core::limits;
 use z4j_core::session::{BrainInput, BrainSession};
 use z4j_core::wire::{CloseCode, Frame, FrameType, Received, Refusal, Verified};
 
+use super::ends::{Incoming, Reader};
 use super::handle::LinkHandle;
 use super::pace::Pace;
 use super::session::End;
@@ -49,15 +48,13 @@ impl Inbound {
     }
 
     /// Reads until the link ends.
-    pub(super) async fn run(
-        &mut self,
-        stream: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
-    ) -> End {
+    pub(super) async fn run(&mut self, reader: &mut impl Reader) -> End {
         loop {
             // Only waiting for the other end counts as its silence, not the time that its frames take here.
             let incoming = tokio::select! {
-                incoming = tokio::time::timeout(self.silence_max, next_frame(stream)) => incoming,
+                biased;
                 () = self.shared.links.reading.cancelled() => return std::future::pending().await,
+                incoming = tokio::time::timeout(self.silence_max, reader.next()) => incoming,
             };
             let frame = match incoming {
                 Ok(Incoming::Frame(frame)) => frame,
@@ -92,8 +89,9 @@ impl Inbound {
             FrameType::EventBatch => {
                 // Decoded after there is room for it, so that what is decoded is bounded too.
                 let permits = tokio::select! {
-                    permits = self.budget.take(frame.len()) => permits.ok_or(End::Gone)?,
+                    biased;
                     () = self.shared.links.reading.cancelled() => return std::future::pending().await,
+                    permits = self.budget.take(frame.len()) => permits.ok_or(End::Gone)?,
                 };
                 self.batch(&verified, &frame, permits, received);
                 Ok(())
@@ -212,34 +210,6 @@ impl Inbound {
 /// How long a peer may neither send nor take anything.
 pub(super) fn silence_max(heartbeat_interval: Duration) -> Duration {
     heartbeat_interval * SILENT_INTERVALS - SILENCE_MARGIN.min(heartbeat_interval / 2)
-}
-
-enum Incoming {
-    Frame(Bytes),
-    TooBig,
-    Gone,
-}
-
-/// The next frame; pings are answered by the socket itself and are no frames.
-async fn next_frame(
-    stream: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
-) -> Incoming {
-    loop {
-        match stream.next().await {
-            Some(Ok(Message::Binary(bytes))) => return Incoming::Frame(bytes),
-            Some(Ok(Message::Text(text))) => return Incoming::Frame(text.into()),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            Some(Ok(Message::Close(_))) | None => return Incoming::Gone,
-            Some(Err(error)) if is_too_big(&error) => return Incoming::TooBig,
-            Some(Err(_)) => return Incoming::Gone,
-        }
-    }
-}
-
-/// Whether the socket refused a message for its size. The socket's own error type is not part of what axum shows, so
-/// its text has to do; a change of it would only make a 4400 a dropped connection.
-pub(super) fn is_too_big(error: &axum::Error) -> bool {
-    crate::ops::chain(error).contains("too long")
 }
 
 #[cfg(test)]

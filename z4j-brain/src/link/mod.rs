@@ -1,8 +1,9 @@
-//! Links to agents: who is connected, and the socket of each.
+//! Links to agents: who is connected, and the frames of each.
 
 mod ability;
 mod admission;
 mod closing;
+mod ends;
 mod handle;
 mod handshake;
 mod inbound;
@@ -10,7 +11,9 @@ mod outbox;
 mod owners;
 mod pace;
 mod registry;
+pub(crate) mod seam;
 mod session;
+mod socket;
 mod tokens;
 mod writer;
 pub(crate) mod ws;

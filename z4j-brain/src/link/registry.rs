@@ -1,6 +1,6 @@
 //! The links that this brain holds.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -129,8 +129,8 @@ impl Registry {
     }
 
     /// The projects and agents that are connected.
-    pub(crate) fn agents_by_project(&self) -> HashMap<ProjectId, HashSet<AgentId>> {
-        let mut agents: HashMap<_, HashSet<_>> = HashMap::new();
+    pub(crate) fn agents_by_project(&self) -> BTreeMap<ProjectId, BTreeSet<AgentId>> {
+        let mut agents: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for link in self.lock().values().flatten() {
             agents
                 .entry(link.project_id())

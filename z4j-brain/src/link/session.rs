@@ -5,13 +5,11 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
-use futures_util::StreamExt;
-use futures_util::stream::{SplitSink, SplitStream};
 use z4j_core::wire::{CloseCode, Signer};
 
 use super::admission::Admission;
 use super::closing;
+use super::ends::{Reader, Writer};
 use super::handle::LinkHandle;
 use super::handshake::{self, Agreed, Failed};
 use super::inbound::Inbound;
@@ -33,34 +31,38 @@ pub(super) enum End {
 }
 
 /// A link that lives. Boxed: most links are idle, and what an idle one takes is most of what an agent costs.
-struct Live {
+struct Live<R, W> {
     shared: Arc<Shared>,
     link: Arc<LinkHandle>,
     inbound: Inbound,
     signer: Signer,
-    sink: SplitSink<WebSocket, Message>,
-    stream: SplitStream<WebSocket>,
+    reader: R,
+    writer: W,
 }
 
-/// Shakes hands over one socket.
-type Greeting = Pin<Box<dyn Future<Output = Option<Box<Live>>> + Send>>;
+/// Shakes hands over one link.
+type Greeting<R, W> = Pin<Box<dyn Future<Output = Option<Box<Live<R, W>>>> + Send>>;
 
-/// Serves one socket until it ends. What happens once in a link is boxed and let go again.
-pub(super) fn run(
+/// Serves one link until it ends. What happens once in a link is boxed and let go again.
+pub(super) fn run<R: Reader, W: Writer>(
     shared: Arc<Shared>,
-    socket: WebSocket,
+    reader: R,
+    writer: W,
     admission: Admission,
 ) -> impl Future<Output = ()> + Send {
-    live(Box::pin(greet(shared, socket, admission)))
+    live(Box::pin(greet(shared, reader, writer, admission)))
 }
 
-async fn greet(
+async fn greet<R: Reader, W: Writer>(
     shared: Arc<Shared>,
-    mut socket: WebSocket,
+    mut reader: R,
+    mut writer: W,
     admission: Admission,
-) -> Option<Box<Live>> {
+) -> Option<Box<Live<R, W>>> {
     let greeted = match admission {
-        Admission::Agent(agent) => handshake::shake_hands(&shared, &mut socket, &agent).await,
+        Admission::Agent(agent) => {
+            handshake::shake_hands(&shared, &mut reader, &mut writer, &agent).await
+        }
         Admission::Refused(code) => Err(Failed::Close(code)),
     };
     let Agreed {
@@ -71,7 +73,7 @@ async fn greet(
         Ok(agreed) => agreed,
         Err(Failed::Gone) => return None,
         Err(Failed::Close(code)) => {
-            closing::refuse(socket, code).await;
+            closing::close(&mut reader, &mut writer, code).await;
             return None;
         }
     };
@@ -80,18 +82,17 @@ async fn greet(
         .hub
         .publish(link.project_id(), Delta::Agent(link.agent_id()));
     shared.dispatcher.wake();
-    let (sink, stream) = socket.split();
     Some(Box::new(Live {
         inbound: Inbound::new(Arc::clone(&shared), Arc::clone(&link), session),
         shared,
         link,
         signer,
-        sink,
-        stream,
+        reader,
+        writer,
     }))
 }
 
-async fn live(greeting: Greeting) {
+async fn live<R: Reader, W: Writer>(greeting: Greeting<R, W>) {
     let Some(mut live) = greeting.await else {
         return;
     };
@@ -99,7 +100,7 @@ async fn live(greeting: Greeting) {
     Box::pin(live.finish(end)).await;
 }
 
-impl Live {
+impl<R: Reader, W: Writer> Live<R, W> {
     /// Reads and writes until one of both ends.
     async fn serve(&mut self) -> End {
         let Self {
@@ -107,12 +108,13 @@ impl Live {
             link,
             inbound,
             signer,
-            sink,
-            stream,
+            reader,
+            writer,
         } = self;
-        let mut read = pin!(inbound.run(stream));
-        let mut write = pin!(writer::run(shared, link, signer, sink));
+        let mut read = pin!(inbound.run(reader));
+        let mut write = pin!(writer::run(shared, link, signer, writer));
         tokio::select! {
+            biased;
             end = &mut read => end,
             end = &mut write => end,
             code = link.closing() => {
@@ -135,7 +137,7 @@ impl Live {
         // Before the goodbye, which a dead peer never answers.
         let_go(&self.shared, &self.link).await;
         if let Some(code) = code {
-            closing::close(&mut self.sink, &mut self.stream, code).await;
+            closing::close(&mut self.reader, &mut self.writer, code).await;
         }
         tracing::info!(agent = %self.link.agent.name, link = %self.link.id, code = code.map(CloseCode::code), "agent disconnected");
     }

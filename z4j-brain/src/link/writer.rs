@@ -1,9 +1,8 @@
 //! Signs and sends what waits on one link. The only place that signs, so that frames go out in the order of their numbers.
 
-use axum::extract::ws::Message;
-use futures_util::{Sink, SinkExt};
 use z4j_core::wire::{EventBatchAck, FrameType, SignError, Signer, ack_frame_id};
 
+use super::ends::{Gone, Writer};
 use super::handle::LinkHandle;
 use super::inbound::silence_max;
 use super::outbox::{Ack, OutgoingCommand, Waiting};
@@ -15,7 +14,7 @@ pub(super) async fn run(
     shared: &Shared,
     link: &LinkHandle,
     signer: &mut Signer,
-    sink: &mut (impl Sink<Message, Error = axum::Error> + Unpin),
+    sink: &mut impl Writer,
 ) -> End {
     loop {
         let waiting = link.outbox.take();
@@ -40,14 +39,14 @@ async fn send(
     shared: &Shared,
     link: &LinkHandle,
     signer: &mut Signer,
-    sink: &mut (impl Sink<Message, Error = axum::Error> + Unpin),
+    sink: &mut impl Writer,
     waiting: Waiting,
-) -> Result<(), axum::Error> {
+) -> Result<(), Gone> {
     // A link that lost its rights is not sent commands any more; they are settled when the link is lost.
     if link.close_code().is_none() {
         for command in waiting.commands {
             match sign_command(signer, &command) {
-                Ok(frame) => sink.feed(Message::Binary(frame.into())).await?,
+                Ok(frame) => sink.feed(frame.into()).await?,
                 Err(error) => shared
                     .dispatcher
                     .cannot_be_sent(shared, link, &command, &error),
@@ -57,7 +56,7 @@ async fn send(
     let mut permits = Vec::with_capacity(waiting.acks.len());
     for ack in waiting.acks {
         if let Ok(frame) = sign_ack(signer, &ack) {
-            sink.feed(Message::Binary(frame.into())).await?;
+            sink.feed(frame.into()).await?;
         }
         permits.push(ack.permits);
     }

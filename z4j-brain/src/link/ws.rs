@@ -12,7 +12,8 @@ use futures_util::FutureExt as _;
 use z4j_core::limits;
 
 use super::admission::{self, Admission};
-use super::session;
+use super::seam::MESSAGE_BYTES_MAX;
+use super::{session, socket};
 use crate::http::Peer;
 use crate::shared::Shared;
 
@@ -22,8 +23,6 @@ const READ_BUFFER_BYTES: usize = 2 << 10;
 const WRITE_BUFFER_BYTES: usize = 16 << 10;
 /// A peer that does not read is cut off at this size.
 const WRITE_BUFFER_BYTES_MAX: usize = 4 << 20;
-/// Frames a little above the limit are read, so that they can be answered with the close code that says why.
-const MESSAGE_BYTES_MAX: usize = limits::FRAME_BYTES_MAX * 2;
 /// What a refused peer may send before it hears why: nothing of it is looked at.
 const REFUSED_MESSAGE_BYTES_MAX: usize = 4 << 10;
 
@@ -51,7 +50,7 @@ async fn upgrade(
     if !shared.links.is_open() || shared.links.link_count() >= limits::CONNECTIONS_MAX {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let Ok(admission) = admission::admit(&shared, &headers).await else {
+    let Ok(admission) = admission::admit(&shared, bearer(&headers)).await else {
         // The store cannot say: the agent tries again soon, which after a refused token it would not.
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
@@ -73,9 +72,17 @@ async fn upgrade(
         .max_frame_size(message_bytes_max)
         .on_upgrade(move |socket| {
             // Until the socket is gone it counts against its address, unless it is an agent's.
-            let serving = session::run(shared, socket, admission).map(|()| drop(peer));
+            let (reader, writer) = socket::ends(socket);
+            let serving = session::run(shared, reader, writer, admission).map(|()| drop(peer));
             tasks.track_future(serving)
         })
+}
+
+/// The token of an `Authorization` header; the scheme in any case.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Browsers name the page that a socket comes from and bring their cookies; agents do neither (`reliability.md` S-15).

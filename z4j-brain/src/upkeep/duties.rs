@@ -34,6 +34,7 @@ pub(super) async fn run(shared: &Shared, halt: &CancellationToken) {
         }
         tick += 1;
         tokio::select! {
+            biased;
             () = tokio::time::sleep(TICK) => {}
             () = halt.cancelled() => {}
         }

@@ -22,6 +22,7 @@ pub(super) async fn run(shared: &Shared, halt: &CancellationToken) {
             SOUND_INTERVAL
         };
         tokio::select! {
+            biased;
             () = tokio::time::sleep(pause) => {}
             () = shared.health.faulted() => tokio::time::sleep(FAULTY_INTERVAL).await,
             () = halt.cancelled() => {}

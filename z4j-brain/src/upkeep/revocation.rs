@@ -1,6 +1,6 @@
 //! Closes the links of agents that lost their rights, wherever that was decided (`reliability.md` I-25).
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -30,6 +30,7 @@ pub(super) async fn run(shared: &Shared, halt: &CancellationToken) {
         }
         let took = shared.env.elapsed().saturating_sub(began);
         tokio::select! {
+            biased;
             hint = hints.next(), if has_hints => has_hints = hint.is_some(),
             () = tokio::time::sleep(POLL.max(took * SHARE)) => {}
             () = halt.cancelled() => {}
@@ -40,10 +41,10 @@ pub(super) async fn run(shared: &Shared, halt: &CancellationToken) {
 async fn close_revoked(
     shared: &Shared,
     project: ProjectId,
-    agents: &HashSet<AgentId>,
+    agents: &BTreeSet<AgentId>,
 ) -> Result<(), StoreError> {
     let rows = shared.store.agents(project).await?;
-    let good: HashSet<_> = rows
+    let good: BTreeSet<_> = rows
         .iter()
         .filter(|row| row.revoked_at.is_none())
         .map(|row| row.id)

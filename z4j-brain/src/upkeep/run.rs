@@ -38,6 +38,7 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<
     shared.links.open();
     tracing::info!(replica = %shared.replica, "the brain runs");
     let ended_early = tokio::select! {
+        biased;
         () = stop.cancelled() => None,
         ended = parts.join_next() => Some(ended),
         ended = commits.join_next() => Some(ended),
@@ -74,6 +75,7 @@ async fn forget_old_links(shared: &Shared, stop: &CancellationToken) -> bool {
             }
         }
         tokio::select! {
+            biased;
             () = tokio::time::sleep(START_WAIT) => {}
             () = stop.cancelled() => return false,
         }
@@ -113,6 +115,7 @@ fn part<F>(
 async fn report(shared: &Shared, halt: &CancellationToken) {
     while !halt.is_cancelled() {
         tokio::select! {
+            biased;
             () = tokio::time::sleep(REPORT_INTERVAL) => {}
             () = halt.cancelled() => {}
         }

@@ -46,7 +46,7 @@ impl WorkerSighting {
 }
 
 /// A worker for which a link does not vouch any more.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DisownedWorker {
     /// The tenant.
     pub project_id: ProjectId,
