@@ -20,6 +20,7 @@
 //!
 //! # The map
 //! - [`conformance`]: the suite; [`conformance::case`] lists what every store must do.
+//! - [`suite`]: the same for engine adapters, transports and redactors.
 //! - [`mem`]: the reference store. Read it to learn the contract; test against it, with faults on demand.
 //! - [`fake_agent`]: an agent that does what a script says, right or wrong.
 //! - `fixture` (feature `sim`): a real brain on a free port.
@@ -30,5 +31,6 @@ pub mod fake_agent;
 pub mod fixture;
 mod fresh;
 pub mod mem;
+pub mod suite;
 
 pub use fresh::Fresh;
