@@ -1,0 +1,229 @@
+//! Brings a database to the schema that this program knows.
+
+use sha2::{Digest, Sha256};
+use sqlx::{Connection, PgConnection};
+use z4j_core::store::StoreErrorKind;
+
+use crate::checks;
+use crate::config::PgConfig;
+use crate::fault::Fault;
+use crate::open;
+use crate::row;
+use crate::session::Session;
+
+/// Names the lock that makes concurrent migrations wait for each other.
+const LOCK: i64 = 0x7a34_6a6d_6967;
+
+struct Migration {
+    version: i32,
+    name: &'static str,
+    sql: &'static str,
+}
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "init",
+    sql: include_str!("../migrations/0001_init.sql"),
+}];
+
+/// What a migration did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Migrated {
+    /// The versions that were applied now, in order; empty when the schema was up to date.
+    pub applied: Vec<u32>,
+    /// The version that the schema has now.
+    pub version: u32,
+}
+
+/// Applies what is missing in one transaction; refuses what is newer, changed, or not ours.
+pub(crate) async fn run(config: &PgConfig) -> Result<Migrated, Fault> {
+    let session = Session::new(config)?;
+    // Not through PgBouncer when there is a way around it, but it works there too: all is one transaction.
+    let mut conn = open::connect(&config.direct_url(), &session).await?;
+    let mut txn = conn.begin_with(session.begin_write.clone()).await?;
+    checks::server(&mut txn, config).await?;
+    sqlx::raw_sql("SET LOCAL statement_timeout = 0")
+        .execute(&mut *txn)
+        .await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .persistent(false)
+        .bind(LOCK)
+        .execute(&mut *txn)
+        .await?;
+    if let Some(schema) = &config.schema {
+        // The session checked that the name needs no quotes.
+        let sql = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&mut *txn)
+            .await?;
+    }
+    let applied = apply_missing(&mut txn).await?;
+    txn.commit().await?;
+    conn.close().await?;
+    Ok(Migrated {
+        applied,
+        version: known(),
+    })
+}
+
+fn known() -> u32 {
+    MIGRATIONS
+        .last()
+        .map_or(0, |last| last.version.unsigned_abs())
+}
+
+async fn apply_missing(conn: &mut PgConnection) -> Result<Vec<u32>, Fault> {
+    let stored = match state(conn).await? {
+        State::Empty => {
+            sqlx::raw_sql(
+                "CREATE TABLE z4j_migrations (version integer PRIMARY KEY, name text NOT NULL, checksum bytea NOT NULL)",
+            )
+            .execute(&mut *conn)
+            .await?;
+            Vec::new()
+        }
+        State::Ours(stored) => stored,
+    };
+    let mut applied = Vec::new();
+    for migration in MIGRATIONS {
+        if stored
+            .iter()
+            .any(|(version, _)| *version == migration.version)
+        {
+            continue;
+        }
+        sqlx::raw_sql(migration.sql).execute(&mut *conn).await?;
+        sqlx::query("INSERT INTO z4j_migrations (version, name, checksum) VALUES ($1, $2, $3)")
+            .persistent(false)
+            .bind(migration.version)
+            .bind(migration.name)
+            .bind(checksum(migration))
+            .execute(&mut *conn)
+            .await?;
+        tracing::info!(
+            version = migration.version,
+            name = migration.name,
+            "applied a database migration"
+        );
+        applied.push(migration.version.unsigned_abs());
+    }
+    Ok(applied)
+}
+
+fn checksum(migration: &Migration) -> Vec<u8> {
+    Sha256::digest(migration.sql.as_bytes()).to_vec()
+}
+
+/// Fails unless the schema is exactly the one that this program knows.
+pub(crate) async fn check(conn: &mut PgConnection) -> Result<(), Fault> {
+    let too_old = |found: u32| {
+        let sentence = format!(
+            "the database has schema version {found} and this program needs {}: run `z4j migrate` first",
+            known()
+        );
+        Fault::refused(StoreErrorKind::SchemaTooOld, sentence)
+    };
+    match state(conn).await? {
+        State::Empty => Err(too_old(0)),
+        State::Ours(stored) => match stored.last() {
+            Some((last, _)) if last.unsigned_abs() >= known() => Ok(()),
+            last => Err(too_old(last.map_or(0, |(last, _)| last.unsigned_abs()))),
+        },
+    }
+}
+
+enum State {
+    /// Nothing of ours, and nothing in the way.
+    Empty,
+    /// Our migrations by version, none newer than we know.
+    Ours(Vec<(i32, Vec<u8>)>),
+}
+
+async fn state(conn: &mut PgConnection) -> Result<State, Fault> {
+    let foreign = |sentence: &str| Fault::refused(StoreErrorKind::Damaged, sentence);
+    let row = sqlx::query(
+        "SELECT to_regclass('z4j_migrations') IS NOT NULL AS is_there,
+             (SELECT count(*) FROM information_schema.columns
+              WHERE table_schema = current_schema() AND table_name = 'z4j_migrations'
+                AND column_name IN ('version', 'name', 'checksum')) AS columns,
+             EXISTS (SELECT 1 FROM unnest($1::text[]) AS own (name) WHERE to_regclass(own.name) IS NOT NULL) AS is_taken",
+    )
+    .persistent(false)
+    .bind(tables())
+    .fetch_one(&mut *conn)
+    .await?;
+    if !row::get::<bool>(&row, "is_there")? {
+        return if row::get::<bool>(&row, "is_taken")? {
+            Err(foreign(
+                "the schema holds tables of another program with names that z4j needs: give z4j a database or a schema of its own",
+            ))
+        } else {
+            Ok(State::Empty)
+        };
+    }
+    if row::get::<i64>(&row, "columns")? != 3 {
+        return Err(foreign(
+            "the table z4j_migrations is not one of z4j: give z4j a database or a schema of its own",
+        ));
+    }
+    stored(conn).await.map(State::Ours)
+}
+
+async fn stored(conn: &mut PgConnection) -> Result<Vec<(i32, Vec<u8>)>, Fault> {
+    let rows = sqlx::query("SELECT version, checksum FROM z4j_migrations ORDER BY version")
+        .persistent(false)
+        .fetch_all(conn)
+        .await?;
+    let mut stored = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (version, sum): (i32, Vec<u8>) =
+            (row::get(row, "version")?, row::get(row, "checksum")?);
+        let Some(migration) = MIGRATIONS.iter().find(|known| known.version == version) else {
+            let sentence = format!(
+                "the database has schema version {version} and this program knows {}: take the newer program",
+                known()
+            );
+            return Err(Fault::refused(StoreErrorKind::SchemaTooNew, sentence));
+        };
+        if checksum(migration) != sum {
+            let sentence = format!(
+                "schema version {version} was applied in another form than this program has: take the program that applied it"
+            );
+            return Err(Fault::refused(StoreErrorKind::Damaged, sentence));
+        }
+        stored.push((version, sum));
+    }
+    Ok(stored)
+}
+
+/// The names of our tables, as the migrations create them.
+pub(crate) fn tables() -> Vec<&'static str> {
+    let lines = MIGRATIONS
+        .iter()
+        .flat_map(|migration| migration.sql.lines());
+    lines
+        .filter_map(|line| line.strip_prefix("CREATE TABLE "))
+        .filter_map(|rest| rest.split_whitespace().next())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_from_one_without_gaps() {
+        for (index, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(usize::try_from(migration.version).unwrap(), index + 1);
+        }
+    }
+
+    #[test]
+    fn the_tables_are_read_out_of_the_migrations() {
+        let tables = tables();
+        for name in ["projects", "events", "commands", "audit_entries", "leases"] {
+            assert!(tables.contains(&name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Opens the pool with the settings that the store's promises rest on.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection};
+use z4j_core::store::StoreErrorKind;
+
+use crate::checks;
+use crate::config::PgConfig;
+use crate::connect::Connector;
+use crate::fault::Fault;
+use crate::listen::Listener;
+use crate::migrate;
+use crate::session::Session;
+use crate::store::Inner;
+use crate::url::PgUrl;
+
+/// A connection that was idle for longer is asked whether it still lives before it is used.
+const IDLE_TRUSTED: Duration = Duration::from_secs(1);
+/// Statements that a connection keeps prepared.
+const STATEMENTS_KEPT: usize = 256;
+
+/// Checks the server and the schema, then opens the pool.
+pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
+    let session = Session::new(&config)?;
+    let mut first = connect(&config.main_url(), &session).await?;
+    begin(&mut first, &session).await?;
+    checks::server(&mut first, &config).await?;
+    migrate::check(&mut first).await?;
+    checks::rights(&mut first).await?;
+    first.close().await?;
+    let connector = Connector::new(&config.main_url(), &session)?;
+    let listener = Listener::start(
+        Connector::new(&config.direct_url(), &Session::plain())?,
+        config.schema.as_deref(),
+        config.env.clone(),
+    );
+    let pool = PgPoolOptions::new()
+        .max_connections(config.connections)
+        .acquire_timeout(config.connection_wait)
+        .test_before_acquire(false)
+        .before_acquire(|conn, meta| {
+            Box::pin(async move {
+                if meta.idle_for > IDLE_TRUSTED {
+                    conn.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options(&config.main_url(), &session));
+    Ok(Inner {
+        config,
+        session,
+        pool,
+        connector,
+        listener,
+    })
+}
+
+fn options(url: &PgUrl, session: &Session) -> PgConnectOptions {
+    let statements = if session.is_pooled {
+        0
+    } else {
+        STATEMENTS_KEPT
+    };
+    let mut options = url
+        .options()
+        .statement_cache_capacity(statements)
+        .disable_statement_logging();
+    if !session.startup.is_empty() {
+        let startup = session.startup.iter();
+        options = options.options(startup.map(|(name, value)| (*name, value.as_str())));
+    }
+    options
+}
+
+/// One connection, or a sentence that says why there is none.
+pub(crate) async fn connect(url: &PgUrl, session: &Session) -> Result<PgConnection, Fault> {
+    const CONNECT_WAIT: Duration = Duration::from_secs(10);
+    let options = options(url, session);
+    let refused = |why: String| {
+        let sentence = format!("the database at {url} cannot be used: {why}");
+        Fault::refused(StoreErrorKind::Unavailable, sentence)
+    };
+    let connecting = tokio::time::timeout(CONNECT_WAIT, PgConnection::connect_with(&options));
+    match connecting.await {
+        Err(_) => Err(refused(format!(
+            "it did not answer within {} s; check the host and port of the database URL and that the server runs",
+            CONNECT_WAIT.as_secs()
+        ))),
+        Ok(Err(error)) => Err(refused(reason(&error))),
+        Ok(Ok(connection)) => Ok(connection),
+    }
+}
+
+/// Why a connection was refused, and what to do.
+fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(fault) => {
+            let advice = match fault.code().as_deref() {
+                Some("28P01" | "28000") => "check the user and password of the database URL",
+                Some("3D000") => "create the database or correct its name in the database URL",
+                Some("53300") => "raise max_connections of the server or lower z4j's `connections`",
+                Some("57P03") => "it is starting up or shutting down; try again in a moment",
+                _ => "see the server's log",
+            };
+            format!("{}; {advice}", fault.message())
+        }
+        sqlx::Error::Tls(_) => format!(
+            "{}; check sslmode and sslrootcert of the database URL",
+            chain(error)
+        ),
+        other => format!(
+            "{}; check the host and port of the database URL and that the server runs",
+            chain(other)
+        ),
+    }
+}
+
+fn chain(error: &sqlx::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Begins what lasts until the connection closes, so that the checks see what a write would see.
+async fn begin(conn: &mut PgConnection, session: &Session) -> Result<(), Fault> {
+    sqlx::raw_sql(session.begin_write.clone())
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! The store itself: its connections, and the way to them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+use sqlx::{Connection, PgConnection, PgPool, SqlStr};
+use z4j_core::env::Env;
+use z4j_core::limits;
+use z4j_core::store::StoreError;
+
+use crate::config::PgConfig;
+use crate::connect::Connector;
+use crate::db::Db;
+use crate::fault::Fault;
+use crate::listen::Listener;
+use crate::migrate::{self, Migrated};
+use crate::open;
+use crate::session::Session;
+
+/// Tries after the first one of a write that loses against others.
+const CONFLICTS_MAX: u32 = 5;
+/// Longest first wait before such a try; it grows with each.
+const CONFLICT_WAIT: Duration = Duration::from_millis(10);
+/// A read is stopped by the server; this much later it counts as lost.
+const READ_GRACE: Duration = Duration::from_secs(1);
+
+/// A store in a PostgreSQL database. Clones share it; the connections close with the last one.
+#[derive(Clone)]
+pub struct PgStore {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What all clones share.
+pub(crate) struct Inner {
+    pub(crate) config: PgConfig,
+    pub(crate) session: Session,
+    pub(crate) pool: PgPool,
+    /// Makes connections beside the pool, to the same place.
+    pub(crate) connector: Connector,
+    pub(crate) listener: Listener,
+}
+
+impl PgStore {
+    /// Brings the schema of the database up to date. For the deploy step; any number of callers at once do it once.
+    ///
+    /// # Errors
+    /// A [`StoreError`] whose source says in one sentence what is wrong and what to do; the schema is as it was.
+    pub async fn migrate(config: &PgConfig) -> Result<Migrated, StoreError> {
+        migrate::run(config)
+            .await
+            .map_err(|fault| fault.during("migrate database"))
+    }
+
+    /// Connects to a database whose schema is up to date.
+    ///
+    /// # Errors
+    /// A [`StoreError`] whose source says in one sentence what is wrong and what to do, and whose kind says why:
+    /// `Unavailable` for a server that cannot be reached or is too old, `ReadOnly` for one that takes no writes from us,
+    /// `SchemaTooOld` and `SchemaTooNew`, `Damaged` for a schema of somebody else, `InvalidQuery` for a wrong setting.
+    pub async fn open(config: PgConfig) -> Result<Self, StoreError> {
+        open::open(config)
+            .await
+            .map(|inner| Self {
+                inner: Arc::new(inner),
+            })
+            .map_err(|fault| fault.during("open database"))
+    }
+
+    /// Closes every connection. Later calls fail as `Unavailable`.
+    pub async fn close(&self) {
+        self.inner.listener.stop();
+        self.inner.pool.close().await;
+    }
+
+    pub(crate) fn env(&self) -> &Env {
+        &self.inner.config.env
+    }
+
+    /// One transaction that writes. `work` runs again when the transaction loses against another, so it must have no
+    /// effect outside of it.
+    pub(crate) async fn write<R, T, F>(
+        &self,
+        context: &'static str,
+        request: &R,
+        work: F,
+    ) -> Result<T, StoreError>
+    where
+        R: Sync + ?Sized,
+        T: Send,
+        F: for<'t, 'c> Fn(&'t mut Db<'c>, &'t R) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync,
+    {
+        let begin = &self.inner.session.begin_write;
+        let limit = self.inner.config.write_time_max;
+        let mut tries = 0;
+        loop {
+            let fault = match self.transact(begin, limit, request, &work).await {
+                Ok(value) => return Ok(value),
+                Err(fault) => fault,
+            };
+            // Of two that write the same new row one is refused; trying again it finds the row of the other.
+            if tries >= CONFLICTS_MAX || !(fault.is_conflict() || fault.is_duplicate()) {
+                return Err(fault.during(context));
+            }
+            tries += 1;
+            let wait = self.env().jitter(CONFLICT_WAIT * tries);
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// One statement that reads, or several that need not see one state.
+    pub(crate) async fn read<R, T, F>(
+        &self,
+        context: &'static str,
+        request: &R,
+        work: F,
+    ) -> Result<T, StoreError>
+    where
+        R: Sync + ?Sized,
+        T: Send,
+        F: for<'t, 'c> Fn(&'t mut Db<'c>, &'t R) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync,
+    {
+        if self.inner.session.is_pooled {
+            return self.read_snapshot(context, request, work).await;
+        }
+        self.on_connection(limits::READ_TIME_MAX + READ_GRACE, async |conn| {
+            work(&mut Db::new(conn, false), request).await
+        })
+        .await
+        .map_err(|fault| fault.during(context))
+    }
+
+    /// Statements that read and see one state.
+    pub(crate) async fn read_snapshot<R, T, F>(
+        &self,
+        context: &'static str,
+        request: &R,
+        work: F,
+    ) -> Result<T, StoreError>
+    where
+        R: Sync + ?Sized,
+        T: Send,
+        F: for<'t, 'c> Fn(&'t mut Db<'c>, &'t R) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync,
+    {
+        let begin = &self.inner.session.begin_read;
+        self.transact(begin, limits::READ_TIME_MAX + READ_GRACE, request, &work)
+            .await
+            .map_err(|fault| fault.during(context))
+    }
+
+    async fn transact<R, T, F>(
+        &self,
+        begin: &SqlStr,
+        limit: Duration,
+        request: &R,
+        work: &F,
+    ) -> Result<T, Fault>
+    where
+        R: Sync + ?Sized,
+        T: Send,
+        F: for<'t, 'c> Fn(&'t mut Db<'c>, &'t R) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync,
+    {
+        let is_pooled = self.inner.session.is_pooled;
+        self.on_connection(limit, async |conn| {
+            let mut transaction = conn.begin_with(begin.clone()).await?;
+            match work(&mut Db::new(&mut transaction, is_pooled), request).await {
+                Ok(value) => {
+                    transaction.commit().await?;
+                    Ok(value)
+                }
+                Err(fault) => {
+                    // Without an answer the connection is closed, which rolls back as well.
+                    let _ = transaction.rollback().await;
+                    Err(fault)
+                }
+            }
+        })
+        .await
+    }
+
+    async fn on_connection<T, F>(&self, limit: Duration, work: F) -> Result<T, Fault>
+    where
+        F: AsyncFnOnce(&mut PgConnection) -> Result<T, Fault>,
+    {
+        let mut conn = self.inner.pool.acquire().await?;
+        match tokio::time::timeout(limit, work(&mut conn)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                // Whatever it still waits for may never come: the pool must not wait for it too.
+                drop(conn.detach());
+                Err(Fault::TooSlow)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for PgStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgStore")
+            .field("url", &self.inner.config.url)
+            .finish_non_exhaustive()
+    }
+}
