@@ -39,6 +39,7 @@ pub struct AgentBuilder {
     framework: String,
     transport: Option<Arc<dyn Transport>>,
     env: Option<Env>,
+    process_id: u32,
     allow_plain_text: bool,
 }
 
@@ -56,6 +57,7 @@ impl AgentBuilder {
             framework: "rust".to_owned(),
             transport: None,
             env: None,
+            process_id: std::process::id(),
             allow_plain_text: false,
         }
     }
@@ -114,6 +116,12 @@ impl AgentBuilder {
         self
     }
 
+    /// Says which process this is instead of asking the machine, for simulations that run many in one.
+    pub const fn with_process_id(mut self, process_id: u32) -> Self {
+        self.process_id = process_id;
+        self
+    }
+
     /// Allows `http://` to hosts other than loopback. Everyone on the network can then read the token and the events.
     pub const fn allow_plain_text(mut self) -> Self {
         self.allow_plain_text = true;
@@ -130,7 +138,13 @@ impl AgentBuilder {
         let adapters = self.describe(&mut problems);
         problems.into_result()?;
         let env = self.env.unwrap_or_else(Env::system);
-        let hello = hello(&env, &adapters, self.name, self.worker_role, self.framework);
+        let process = ProcessLabels {
+            id: self.process_id,
+            name: self.name,
+            role: self.worker_role,
+            framework: self.framework,
+        };
+        let hello = hello(&env, &adapters, process);
         let names: Vec<String> = adapters
             .engines
             .iter()
@@ -158,6 +172,7 @@ impl AgentBuilder {
                 schedulers: self.schedulers.into(),
                 scrubber: Scrubber::new(redactor),
                 started: env.elapsed(),
+                process_id: self.process_id,
                 env: env.clone(),
             },
             env,
@@ -256,13 +271,15 @@ fn described<T>(describe: impl FnOnce() -> T, problems: &mut Problems) -> Option
     described
 }
 
-fn hello(
-    env: &Env,
-    adapters: &Adapters,
+/// What a hello says of the process around the agent.
+struct ProcessLabels {
+    id: u32,
     name: Option<String>,
     role: Option<String>,
     framework: String,
-) -> Hello {
+}
+
+fn hello(env: &Env, adapters: &Adapters, process: ProcessLabels) -> Hello {
     let mut capabilities = BTreeMap::new();
     let engines = adapters
         .engines
@@ -297,11 +314,11 @@ fn hello(
             .map(|scheduler| scheduler.name.clone())
             .collect(),
         capabilities,
-        host: HostInfo { name },
-        worker_id: Some(worker_id(env, &framework)),
-        framework,
-        worker_role: role,
-        worker_pid: Some(std::process::id()).filter(|pid| *pid <= i32::MAX.cast_unsigned()),
+        host: HostInfo { name: process.name },
+        worker_id: Some(worker_id(env, &process.framework, process.id)),
+        framework: process.framework,
+        worker_role: process.role,
+        worker_pid: Some(process.id).filter(|pid| *pid <= i32::MAX.cast_unsigned()),
         worker_started_at: Some(now.to_string()),
         runtime_features: by_reference
             .then(|| "retry_by_reference".to_owned())
@@ -311,8 +328,8 @@ fn hello(
 }
 
 /// Several agents of one process must not take each other's place, so time alone does not do.
-fn worker_id(env: &Env, framework: &str) -> String {
+fn worker_id(env: &Env, framework: &str, process_id: u32) -> String {
     let unix_ms = env.now().as_micros() / 1_000;
     let random = u16::from_le_bytes(env.secret_bytes::<2>());
-    format!("{framework}-{}-{unix_ms}-{random:04x}", std::process::id())
+    format!("{framework}-{process_id}-{unix_ms}-{random:04x}")
 }

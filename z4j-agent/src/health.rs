@@ -15,12 +15,12 @@ const ACTIVE_LISTED_MAX: u32 = 1_000;
 /// Workers of one engine that are listed.
 const WORKERS_LISTED_MAX: usize = 256;
 
-/// Adds what `engine` said of itself. `uptime` tells one description from the next one that is otherwise the same.
+/// Adds what `engine` said of itself, in which process and for how long. The uptime tells one description from the next one that is otherwise the same.
 pub(crate) fn add_snapshot(
     health: &mut Health,
     engine: &str,
     snapshot: &EngineSnapshot,
-    uptime: Duration,
+    (process_id, uptime): (u32, Duration),
 ) {
     let depths: Map<String, Value> = snapshot
         .queue_depths
@@ -35,7 +35,7 @@ pub(crate) fn add_snapshot(
         .map(|worker| {
             let running = worker.active.min(ACTIVE_LISTED_MAX);
             let details = json!({
-                "stats": {"pid": std::process::id(), "uptime": uptime.as_secs(), "pool": {"max-concurrency": worker.concurrency}},
+                "stats": {"pid": process_id, "uptime": uptime.as_secs(), "pool": {"max-concurrency": worker.concurrency}},
                 "active": (0..running).map(|_| json!({})).collect::<Vec<_>>(),
                 "active_queues": worker.queues.iter().map(|queue| json!({"name": queue})).collect::<Vec<_>>(),
             });
@@ -87,7 +87,12 @@ mod tests {
             queue_depths: vec![("mail".to_owned(), 7)],
         };
         let mut health = Health::new();
-        add_snapshot(&mut health, "demo", &snapshot, Duration::from_secs(7));
+        add_snapshot(
+            &mut health,
+            "demo",
+            &snapshot,
+            (4711, Duration::from_secs(7)),
+        );
         assert_eq!(health["demo.queue_depths"], r#"{"mail":7}"#);
         let workers: Value = serde_json::from_str(&health["demo.worker_details"]).unwrap();
         assert_eq!(workers["w1"]["stats"]["pool"]["max-concurrency"], 4);

@@ -26,6 +26,8 @@ pub(crate) struct Toolbox {
     pub(crate) env: Env,
     /// When the agent was built, by [`Env::elapsed`].
     pub(crate) started: Duration,
+    /// Which process the agent runs in.
+    pub(crate) process_id: u32,
 }
 
 impl Toolbox {
@@ -110,7 +112,9 @@ impl Toolbox {
         for (name, engine) in self.engines.iter() {
             let asked = AssertUnwindSafe(engine.snapshot()).catch_unwind();
             match tokio::time::timeout(SNAPSHOT_WAIT, asked).await {
-                Ok(Ok(Ok(snapshot))) => health::add_snapshot(&mut all, name, &snapshot, uptime),
+                Ok(Ok(Ok(snapshot))) => {
+                    health::add_snapshot(&mut all, name, &snapshot, (self.process_id, uptime))
+                }
                 Ok(Ok(Err(error))) => {
                     health::add_error(&mut all, name, &self.scrubber.text(&error.to_string()))
                 }

@@ -82,13 +82,11 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(setup: DriverSetup) -> Self {
-        let engines = setup
-            .adapters
-            .engines
-            .iter()
-            .map(|engine| engine.name.clone());
+        let engines = setup.adapters.engines.iter();
+        let engines = engines.map(|engine| engine.name.clone());
         let buffer_id = hex_id(&setup.env);
-        let runtime_id = format!("{}:{}", hex_id(&setup.env), std::process::id());
+        let process_id = setup.hello.worker_pid.unwrap_or_default();
+        let runtime_id = format!("{}:{process_id}", hex_id(&setup.env));
         Self {
             ledger: LossLedger::new(buffer_id, runtime_id, engines),
             buffer: EventBuffer::new(setup.buffer),
