@@ -171,6 +171,8 @@ pub const QUARANTINE_EXCERPT_BYTES_MAX: usize = 4096;
 pub const QUARANTINE_ROWS_MAX: u32 = 1_000;
 /// Runtimes of one agent whose declared loss is told apart; the oldest are summed up.
 pub const LOSS_RUNTIMES_MAX: u32 = 256;
+/// Longest announcement of a brain to the others, in bytes of text: PostgreSQL carries just under 8,000.
+pub const ANNOUNCEMENT_BYTES_MAX: usize = 7_000;
 /// Longest description of a browser that is kept with a session, in bytes.
 pub const USER_AGENT_BYTES_MAX: usize = 256;
 /// Longest idempotency key, in bytes.
@@ -178,3 +180,12 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
 
 /// How long one read of a store may take before it is stopped (`reliability.md` §6.6, query time).
 pub const READ_TIME_MAX: Duration = Duration::from_secs(5);
+
+// ---- resumable streams --------------------------------------------------------------------------
+
+/// Gaps that one frame may declare; an agent needs two at most (reliability D11).
+pub const STREAM_GAPS_PER_FRAME_MAX: usize = 8;
+/// Longest reason of a gap, in bytes.
+pub const STREAM_GAP_REASON_BYTES_MAX: usize = 40;
+/// Streams of one agent that are kept, the latest moved; one that was forgotten begins anew with a declared gap.
+pub const STREAMS_PER_AGENT_MAX: u32 = 1_000;

@@ -1,22 +1,65 @@
-//! Leases, wake-ups and health.
+//! Beats, leases, announcements, wake-ups and health.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::BroadcastStream;
-use z4j_core::id::ReplicaId;
-use z4j_core::store::{Coordination, LeaseOutcome, LeaseRequest, StoreError, StoreHealth, Topic};
+use z4j_core::store::{
+    Announcement, BeatOutcome, Coordination, ForgetOutcome, ForgetReplica, Heard, LeaseGrant,
+    LeaseOutcome, LeaseRequest, ReplicaBeat, StoreError, StoreErrorKind, StoreHealth, Topic,
+};
 use z4j_core::time::Timestamp;
 
 use crate::fault::Fault;
-use crate::row;
 use crate::store::SqliteStore;
+use crate::{leases, replicas};
 
 #[async_trait]
 impl Coordination for SqliteStore {
+    async fn beat(&self, beat: ReplicaBeat) -> Result<BeatOutcome, StoreError> {
+        let earlier = Arc::clone(&self.earlier);
+        self.write("beat", move |tx| replicas::beat(tx.db, &beat, &earlier))
+            .await
+    }
+
+    async fn forget_replica(&self, forget: ForgetReplica) -> Result<ForgetOutcome, StoreError> {
+        self.write("forget replica", move |tx| replicas::forget(tx, &forget))
+            .await
+    }
+
     async fn try_lease(&self, request: LeaseRequest) -> Result<LeaseOutcome, StoreError> {
-        self.write("lease", move |tx| lease(tx.db, &request)).await
+        self.write("lease", move |tx| leases::take(tx.db, &request))
+            .await
+    }
+
+    async fn maintain(
+        &self,
+        grant: &LeaseGrant,
+        _now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let grant = grant.clone();
+        self.write("maintain", move |tx| leases::check(tx.db, &grant))
+            .await?;
+        Ok(Vec::new())
+    }
+
+    async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {
+        let too_large = || StoreError::new(StoreErrorKind::Internal, "announce");
+        let text = announcement.encode().ok_or_else(too_large)?;
+        // No listener is no fault.
+        let _ = self.announcements.send(text);
+        Ok(())
+    }
+
+    fn announcements(&self) -> BoxStream<'static, Heard> {
+        let texts = BroadcastStream::new(self.announcements.subscribe());
+        Box::pin(texts.map(|text| {
+            let heard = text.ok().and_then(|text| Announcement::decode(&text));
+            heard.map_or(Heard::MayHaveMissed, Heard::Announced)
+        }))
     }
 
     fn wakeups(&self, topic: Topic) -> BoxStream<'static, ()> {
@@ -51,36 +94,4 @@ fn weaknesses(db: &Connection) -> Result<Vec<String>, Fault> {
         );
     }
     Ok(warnings)
-}
-
-fn lease(db: &Connection, request: &LeaseRequest) -> Result<LeaseOutcome, Fault> {
-    let mut select =
-        db.prepare_cached("SELECT holder, fence, until FROM leases WHERE name = ?1")?;
-    let held = select
-        .query_row([&request.name], |row| {
-            Ok((
-                row::id(row, "holder", ReplicaId::from_slice)?,
-                row::count(row, "fence")?,
-                row::time(row, "until")?,
-            ))
-        })
-        .optional()?;
-    let fence = match held {
-        None => 1,
-        Some((holder, fence, _)) if holder == request.holder => fence,
-        Some((_, fence, until)) if until <= request.now => fence.saturating_add(1),
-        Some((_, _, until)) => return Ok(LeaseOutcome::Taken { until }),
-    };
-    let mut store = db.prepare_cached(
-        "INSERT INTO leases (name, holder, fence, until) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = excluded.fence, until = excluded.until",
-    )?;
-    let until = request.now.plus(request.ttl);
-    store.execute(params![
-        request.name,
-        request.holder.as_bytes().as_slice(),
-        row::signed(fence),
-        until.as_micros()
-    ])?;
-    Ok(LeaseOutcome::Held { fence })
 }

@@ -1,7 +1,7 @@
 //! Faults inside the store, and what callers are told of them.
 
 use rusqlite::ErrorCode;
-use z4j_core::store::{StoreError, StoreErrorKind};
+use z4j_core::store::{StoreError, StoreErrorKind, StreamHole};
 
 /// A fault before it has the name of the operation.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,12 @@ pub(crate) enum Fault {
     /// A cursor that this store did not make for this query.
     #[error("the cursor belongs to another query")]
     Cursor,
+    /// The caller lost the right to the write.
+    #[error("another holds the lease, or the caller counts as dead")]
+    Fenced,
+    /// A stream would go on beyond positions that are missing.
+    #[error(transparent)]
+    Hole(#[from] StreamHole),
     /// A file operation.
     #[error("the file system refused")]
     File(#[from] std::io::Error),
@@ -44,6 +50,8 @@ impl Fault {
             Self::Sqlite(error) => kind_of(error),
             Self::Corrupt(_) => StoreErrorKind::Corrupt,
             Self::Foreign(_) => StoreErrorKind::Damaged,
+            Self::Fenced => StoreErrorKind::Fenced,
+            Self::Hole(_) => StoreErrorKind::StreamHole,
             Self::Cursor => StoreErrorKind::InvalidQuery,
             Self::File(error) => kind_of_file(error),
             Self::SchemaTooNew { .. } => StoreErrorKind::SchemaTooNew,

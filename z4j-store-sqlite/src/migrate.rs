@@ -14,11 +14,23 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "init",
-    sql: include_str!("../migrations/0001_init.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "init",
+        sql: include_str!("../migrations/0001_init.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "replicas",
+        sql: include_str!("../migrations/0002_replicas.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "streams",
+        sql: include_str!("../migrations/0003_streams.sql"),
+    },
+];
 
 /// Applies what is missing in one transaction; refuses what is newer, changed, or not ours.
 pub(crate) fn run(db: &mut Connection) -> Result<(), Fault> {

@@ -13,6 +13,7 @@ use crate::config::SqliteConfig;
 use crate::fault::Fault;
 use crate::open;
 use crate::readers::Readers;
+use crate::replicas::Earlier;
 use crate::writer::{Tx, Writer};
 
 /// The name of the database file in a data directory.
@@ -20,12 +21,17 @@ const FILE_NAME: &str = "z4j.db";
 /// Wake-ups that a slow subscriber may be behind before it misses some.
 const WAKEUPS_WAITING_MAX: usize = 64;
 
+/// Announcements that a slow listener may be behind before it is told that it missed some.
+const ANNOUNCEMENTS_WAITING_MAX: usize = 1024;
+
 /// A store in one SQLite file. Clones share it; the threads end with the last one.
 #[derive(Clone)]
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     pub(crate) wakeups: broadcast::Sender<Topic>,
+    pub(crate) announcements: broadcast::Sender<String>,
+    pub(crate) earlier: Arc<Earlier>,
     path: Arc<PathBuf>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
@@ -63,6 +69,8 @@ impl SqliteStore {
             writer,
             readers,
             wakeups,
+            announcements: broadcast::Sender::new(ANNOUNCEMENTS_WAITING_MAX),
+            earlier: Arc::default(),
             path: Arc::new(config.path),
             threads: Arc::new(Mutex::new(threads)),
         })

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use z4j_core::id::LinkId;
 use z4j_core::limits;
 use z4j_core::session::{BrainInput, BrainSession, Close, Grant};
-use z4j_core::store::{AgentIdentity, AgentProfile, CloseLink, OpenLink};
-use z4j_core::wire::{CloseCode, Hello, Received, Refusal, Signer};
+use z4j_core::store::{AgentIdentity, AgentProfile, CloseLink, OpenLink, StreamKey};
+use z4j_core::wire::{CloseCode, Hello, HelloAckStream, Received, Refusal, Signer};
 
 use super::ends::{Incoming, Reader, Writer};
 use super::handle::LinkHandle;
 use super::registry::Admitted;
+use super::stream::LinkStream;
 use crate::ingest::{RefusalNote, redact_text};
 use crate::ops::chain;
 use crate::shared::Shared;
@@ -21,6 +22,7 @@ pub(super) struct Agreed {
     pub(super) link: Arc<LinkHandle>,
     pub(super) session: BrainSession,
     pub(super) signer: Signer,
+    pub(super) stream: Option<LinkStream>,
 }
 
 /// Why there is no link.
@@ -53,11 +55,19 @@ pub(super) async fn shake_hands(
         Err(close) => return Err(refuse(shared, agent, &close)),
     };
     let link = open(shared, agent, &hello).await?;
-    match answer(shared, writer, &mut session, &link).await {
+    let stream = match stream(shared, &link, &hello).await {
+        Ok(stream) => stream,
+        Err(failed) => {
+            forget(shared, &link);
+            return Err(failed);
+        }
+    };
+    match answer(shared, writer, &mut session, &link, stream.as_ref()).await {
         Some(signer) => Ok(Agreed {
             link,
             session,
             signer,
+            stream,
         }),
         None => {
             forget(shared, &link);
@@ -113,6 +123,7 @@ async fn open(
         worker_id: hello.worker_id.clone(),
         worker_role: hello.worker_role.clone(),
         pid: hello.worker_pid,
+        started_at: link.started_at,
         profile: profile(shared, hello),
         at: now,
     };
@@ -127,6 +138,30 @@ async fn open(
         return Err(Failed::Close(CloseCode::GoingAway));
     }
     Ok(link)
+}
+
+/// Where the agent's stream goes on, if it offers one.
+async fn stream(
+    shared: &Shared,
+    link: &LinkHandle,
+    hello: &Hello,
+) -> Result<Option<LinkStream>, Failed> {
+    let Some(stream_id) = hello.resumable_stream() else {
+        return Ok(None);
+    };
+    let key = StreamKey {
+        project_id: link.project_id(),
+        agent_id: link.agent_id(),
+        stream_id,
+    };
+    match shared.store.stream_position(key).await {
+        Ok(position) => Ok(Some(LinkStream::new(key, position))),
+        Err(error) => {
+            shared.metrics.store_fault(error.kind().as_str());
+            tracing::warn!(agent = %link.agent.name, error = %chain(&error), "an agent waits: the store does not say where its stream goes on");
+            Err(Failed::Close(CloseCode::GoingAway))
+        }
+    }
 }
 
 /// Undoes what [`open`] did.
@@ -144,12 +179,16 @@ async fn answer(
     writer: &mut impl Writer,
     session: &mut BrainSession,
     link: &LinkHandle,
+    stream: Option<&LinkStream>,
 ) -> Option<Signer> {
     let key = shared.keyring.project_key(link.project_id());
     // The brain's version stays empty: agents compare it with their own package version, and ours says nothing of theirs.
     let mut grant = Grant::new(link.agent_id(), link.project_id(), link.id, key);
     let interval = shared.config.agents.heartbeat_interval.as_secs();
     grant.heartbeat_interval_seconds = u32::try_from(interval).ok()?;
+    grant.stream = stream.map(|stream| HelloAckStream {
+        position: stream.position(),
+    });
     let accepted = session.accept(&grant, &shared.env).ok()?;
     writer.feed(accepted.hello_ack.into()).await.ok()?;
     writer.flush().await.ok()?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use z4j_core::store::{LeaseOutcome, LeaseRequest, StoreError};
+use z4j_core::store::{LeaseGrant, LeaseOutcome, LeaseRequest, StoreError};
 
 use crate::ingest::publish_workers;
 use crate::ops::chain;
@@ -21,12 +21,14 @@ const EXPIRE_MAX: u32 = 500;
 /// Does the duties while this brain holds the lease.
 pub(super) async fn run(shared: &Shared, halt: &CancellationToken) {
     let mut tick = 0;
-    let mut is_holder = false;
+    let mut grant = None;
     while !halt.is_cancelled() {
         if tick % TICKS_PER_SWEEP == 0 {
-            is_holder = holds_lease(shared).await;
+            grant = lease(shared).await;
         }
-        if is_holder && let Err(error) = duties(shared, tick % TICKS_PER_SWEEP == 0).await {
+        if let Some(grant) = &grant
+            && let Err(error) = duties(shared, grant, tick % TICKS_PER_SWEEP == 0).await
+        {
             shared.metrics.store_fault(error.kind().as_str());
             if shared.health.fail(&error) {
                 tracing::error!(error = %chain(&error), "silent workers and overdue commands wait for the store");
@@ -41,7 +43,7 @@ pub(super) async fn run(shared: &Shared, halt: &CancellationToken) {
     }
 }
 
-async fn holds_lease(shared: &Shared) -> bool {
+async fn lease(shared: &Shared) -> Option<LeaseGrant> {
     let request = LeaseRequest {
         name: "upkeep".to_owned(),
         holder: shared.replica,
@@ -49,20 +51,20 @@ async fn holds_lease(shared: &Shared) -> bool {
         now: shared.env.now(),
     };
     // A store that cannot say does not give the lease; the probe reports its fault.
-    matches!(
-        shared.store.try_lease(request).await,
-        Ok(LeaseOutcome::Held { .. })
-    )
+    match shared.store.try_lease(request).await {
+        Ok(LeaseOutcome::Held(grant)) => Some(grant),
+        Ok(LeaseOutcome::Taken { .. }) | Err(_) => None,
+    }
 }
 
-async fn duties(shared: &Shared, does_sweep: bool) -> Result<(), StoreError> {
+async fn duties(shared: &Shared, grant: &LeaseGrant, does_sweep: bool) -> Result<(), StoreError> {
     let now = shared.env.now();
     for command in shared.store.expire_commands(now, EXPIRE_MAX).await? {
         shared.dispatcher.publish(shared, command);
     }
     if does_sweep {
         let silent_after = shared.config.agents.worker_silent_after;
-        let workers = shared.store.sweep_workers(now, silent_after).await?;
+        let workers = shared.store.sweep_workers(grant, now, silent_after).await?;
         publish_workers(shared, &workers);
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use z4j_core::store::ReplicaBeat;
 use z4j_core::wire::CloseCode;
 
 use super::{duties, probe, revocation};
@@ -25,7 +26,7 @@ const START_WAIT: Duration = Duration::from_millis(500);
 
 /// Works until `stop`, then stops in order. `Err` names a part that ended by itself.
 pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), String> {
-    if !forget_old_links(&shared, &stop).await {
+    if !register(&shared, &stop).await {
         return Ok(());
     }
     let halt = CancellationToken::new();
@@ -51,23 +52,17 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<
     }
 }
 
-/// Links of a process that is gone cannot be open. False when the brain is stopped before the store takes it.
-async fn forget_old_links(shared: &Shared, stop: &CancellationToken) -> bool {
+/// Makes this brain known to the store. False when it is stopped before the store takes it.
+async fn register(shared: &Shared, stop: &CancellationToken) -> bool {
     loop {
-        match shared
-            .store
-            .close_replica_links(None, shared.env.now())
-            .await
-        {
-            Ok(open) => {
-                if open > 0 {
-                    tracing::info!(
-                        links = open,
-                        "closed the links that an earlier process left open"
-                    );
-                }
-                return true;
-            }
+        let beat = ReplicaBeat {
+            replica: shared.replica,
+            is_first: true,
+            announced: 0,
+            now: shared.env.now(),
+        };
+        match shared.store.beat(beat).await {
+            Ok(_) => return true,
             Err(error) => {
                 if shared.health.fail(&error) {
                     tracing::error!(error = %chain(&error), "the brain waits: the store takes no writes");

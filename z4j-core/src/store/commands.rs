@@ -25,7 +25,8 @@ pub trait CommandStore: Debug + Send + Sync + 'static {
     /// Moves pending commands of an agent to `dispatched` and hands them out, oldest first.
     ///
     /// # Contract
-    /// A command is handed out once, whatever the number of callers (compare and set); one past its deadline is not.
+    /// A command is handed out once, whatever the number of callers (compare and set); one past its deadline is not. A link
+    /// that is not open in the store is handed nothing: whoever claims for it may count as dead.
     ///
     /// # Errors
     /// Any [`StoreError`]: what was claimed is unknown and must be left to the deadline.

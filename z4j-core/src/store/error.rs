@@ -21,6 +21,10 @@ pub enum StoreErrorKind {
     Corrupt,
     /// The database itself is damaged, or is no database. Nothing it answers can be relied on.
     Damaged,
+    /// The caller lost the right to write this: its lease has another holder, or it counts as dead. Nothing was written.
+    Fenced,
+    /// A stream would go on beyond positions that are missing. Nothing was written.
+    StreamHole,
     /// A cursor or filter that this store did not make or cannot run.
     InvalidQuery,
     /// Anything else: a bug in the store or its caller.
@@ -39,6 +43,8 @@ impl StoreErrorKind {
             Self::SchemaTooOld => "schema_too_old",
             Self::Corrupt => "corrupt",
             Self::Damaged => "damaged",
+            Self::Fenced => "fenced",
+            Self::StreamHole => "stream_hole",
             Self::InvalidQuery => "invalid_query",
             Self::Internal => "internal",
         }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    AuditWrite, DisownedWorker, QueueRow, QueueSighting, StoreError, WorkerRow, WorkerSighting,
+    AuditWrite, DisownedWorker, LeaseGrant, QueueRow, QueueSighting, StoreError, WorkerOwner,
+    WorkerRow, WorkerSighting,
 };
 use crate::id::{AgentId, LinkId, ProjectId, ReplicaId, UserId};
 use crate::time::Timestamp;
@@ -22,6 +23,7 @@ pub trait FleetStore: Debug + Send + Sync + 'static {
     async fn mint_agent(&self, mint: MintAgent) -> Result<MintOutcome, StoreError>;
 
     /// Gives an agent a new token; the old one stays valid until `old_valid_until`. `None`: no such agent, or revoked.
+    /// After the commit the store wakes [`super::Topic::Agents`].
     ///
     /// # Errors
     /// Any [`StoreError`].
@@ -59,7 +61,8 @@ pub trait FleetStore: Debug + Send + Sync + 'static {
     /// Records that a process of an agent is connected, with what its hello said.
     ///
     /// # Errors
-    /// Any [`StoreError`].
+    /// [`super::StoreErrorKind::Fenced`] when the store does not know the brain that holds the socket: nobody would close
+    /// the link when that brain is gone. Else any [`StoreError`].
     async fn open_link(&self, open: OpenLink) -> Result<(), StoreError>;
 
     /// Records that links are gone; the workers that only they vouched for become offline. Answers those workers.
@@ -67,18 +70,6 @@ pub trait FleetStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// Any [`StoreError`].
     async fn close_links(&self, closes: Vec<CloseLink>) -> Result<Vec<WorkerRow>, StoreError>;
-
-    /// Closes every link of `replica`; without one, of every brain, for a store that no other brain uses. For the
-    /// start after a crash: what the links vouched for becomes offline as in [`Self::close_links`]. Answers how many
-    /// were open.
-    ///
-    /// # Errors
-    /// Any [`StoreError`].
-    async fn close_replica_links(
-        &self,
-        replica: Option<ReplicaId>,
-        at: Timestamp,
-    ) -> Result<u64, StoreError>;
 
     /// Records heartbeats, sightings and refusals of many agents in one transaction.
     ///
@@ -95,6 +86,12 @@ pub trait FleetStore: Debug + Send + Sync + 'static {
     /// Any [`StoreError`].
     async fn workers(&self, project: ProjectId) -> Result<Vec<WorkerRow>, StoreError>;
 
+    /// The workers of a project whose own link is open, whichever brain holds it.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    async fn worker_owners(&self, project: ProjectId) -> Result<Vec<WorkerOwner>, StoreError>;
+
     /// The queues of a project by name.
     ///
     /// # Errors
@@ -105,9 +102,10 @@ pub trait FleetStore: Debug + Send + Sync + 'static {
     /// one, is closed. Answers those that changed.
     ///
     /// # Errors
-    /// Any [`StoreError`].
+    /// [`super::StoreErrorKind::Fenced`] when `grant` is not the current one; else any [`StoreError`].
     async fn sweep_workers(
         &self,
+        grant: &LeaseGrant,
         now: Timestamp,
         silent_after: Duration,
     ) -> Result<Vec<WorkerRow>, StoreError>;
@@ -254,6 +252,12 @@ pub struct LinkRow {
     pub connected_at: Timestamp,
     /// When it was last heard of.
     pub last_seen_at: Timestamp,
+    /// The brain that holds the socket.
+    pub replica: ReplicaId,
+    /// The engines that the process serves.
+    pub engines: Vec<String>,
+    /// Adapter to capability tokens of the process.
+    pub capabilities: BTreeMap<String, Vec<String>>,
 }
 
 /// Why something an agent sent was refused.
@@ -284,6 +288,8 @@ pub struct OpenLink {
     pub worker_role: Option<String>,
     /// The process's id on its host.
     pub pid: Option<u32>,
+    /// When the process started, by its host's clock.
+    pub started_at: Option<Timestamp>,
     /// What hello said.
     pub profile: AgentProfile,
     /// When.

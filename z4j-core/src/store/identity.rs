@@ -61,7 +61,8 @@ pub trait IdentityStore: Debug + Send + Sync + 'static {
     /// expected hash.
     ///
     /// # Contract
-    /// The comparison and the change are one step.
+    /// The comparison and the change are one step. When sessions ended, the store wakes [`super::Topic::People`] after the
+    /// commit.
     ///
     /// # Errors
     /// Any [`StoreError`].
@@ -98,7 +99,7 @@ pub trait IdentityStore: Debug + Send + Sync + 'static {
         idle_until: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Ends a session.
+    /// Ends a session. After the commit the store wakes [`super::Topic::People`].
     ///
     /// # Errors
     /// Any [`StoreError`].

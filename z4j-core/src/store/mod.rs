@@ -10,6 +10,7 @@
 //! - Transition logic is [`crate::task::apply`] and [`crate::command::apply`], called inside the store's transaction
 //!   between reading the current row and writing it. SQL holds none.
 
+mod announcement;
 mod audit;
 mod commands;
 mod coordination;
@@ -19,15 +20,18 @@ mod fleet;
 mod identity;
 mod loss;
 mod page;
+mod replicas;
+mod streams;
 mod tasks;
 mod workers;
 
+pub use announcement::{Announcement, Heard, News};
 pub use audit::{AuditStore, AuditWrite};
 pub use commands::{
     AdvanceCommand, AdvanceOutcome, ClaimCommands, CommandFilter, CommandRow, CommandStore,
     IdempotencyKey, IssueCommand, IssueOutcome, RetryLink,
 };
-pub use coordination::{Coordination, LeaseOutcome, LeaseRequest, StoreHealth, Topic};
+pub use coordination::{Coordination, LeaseGrant, LeaseOutcome, LeaseRequest, StoreHealth, Topic};
 pub use error::{StoreError, StoreErrorKind};
 pub use events::{
     EventOutcome, EventRow, EventStore, IngestBatch, IngestEvent, IngestReceipt, PoisonFrame,
@@ -44,12 +48,14 @@ pub use identity::{
 };
 pub use loss::{latest_loss, total_loss};
 pub use page::{Cursor, Page, PageRequest};
+pub use replicas::{BeatOutcome, Estate, ForgetOutcome, ForgetReplica, ReplicaBeat, ReplicaRow};
+pub use streams::{StreamGap, StreamHole, StreamKey, StreamSegment};
 pub use tasks::{
     Facet, Facets, MinuteCount, StateCount, TaskDetail, TaskFilter, TaskNode, TaskQueries,
     TaskSort, TaskSummary, TaskTree,
 };
 pub use workers::{
-    DisownedWorker, QueueRow, QueueSighting, WorkerRow, WorkerSighting, WorkerState,
+    DisownedWorker, QueueRow, QueueSighting, WorkerOwner, WorkerRow, WorkerSighting, WorkerState,
 };
 
 /// All that the brain asks of a database. Nobody implements it: it is there for whatever implements its parts.

@@ -23,6 +23,16 @@ pub trait TaskQueries: Debug + Send + Sync + 'static {
         task: &TaskKey,
     ) -> Result<Option<TaskDetail>, StoreError>;
 
+    /// The tasks of `keys` that there are, in any order; of more than [`crate::limits::PAGE_ROWS_MAX`] keys only the first.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    async fn tasks_by_keys(
+        &self,
+        project: ProjectId,
+        keys: &[TaskKey],
+    ) -> Result<Vec<TaskSummary>, StoreError>;
+
     /// A page of tasks.
     ///
     /// # Contract

@@ -1,6 +1,6 @@
 //! The workers and queues that agents name.
 
-use crate::id::{AgentId, LinkId, ProjectId};
+use crate::id::{AgentId, LinkId, ProjectId, ReplicaId};
 use crate::time::Timestamp;
 
 /// A worker that an agent named.
@@ -56,6 +56,21 @@ pub struct DisownedWorker {
     pub name: String,
     /// The link. What other links say of the worker stays.
     pub link_id: LinkId,
+}
+
+/// A worker whose own process is connected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerOwner {
+    /// The engine.
+    pub engine: String,
+    /// The engine's name of the worker.
+    pub name: String,
+    /// The link that vouches for it.
+    pub link_id: LinkId,
+    /// The brain that holds the link.
+    pub replica: ReplicaId,
+    /// When the process started, by its host's clock.
+    pub started_at: Option<Timestamp>,
 }
 
 /// A queue that an agent named.

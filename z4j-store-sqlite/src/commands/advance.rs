@@ -74,7 +74,7 @@ fn mark(
     Ok(())
 }
 
-pub(super) fn lose_link(
+pub(crate) fn lose_link(
     tx: &mut Tx<'_>,
     link: LinkId,
     at: Timestamp,

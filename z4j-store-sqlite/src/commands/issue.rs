@@ -105,7 +105,17 @@ fn engine_of(payload: &str) -> Option<String> {
     serde_json::from_str::<Names>(payload).ok()?.engine
 }
 
+/// Whether the link is open in the store: whoever claims for another may count as dead.
+fn is_open(db: &Connection, claim: &ClaimCommands) -> Result<bool, Fault> {
+    let mut find = db.prepare_cached("SELECT 1 FROM links WHERE id = ?1 AND agent_id = ?2")?;
+    let (link, agent) = (claim.link_id.as_bytes(), claim.agent_id.as_bytes());
+    Ok(find.exists([link.as_slice(), agent.as_slice()])?)
+}
+
 pub(super) fn claim(tx: &mut Tx<'_>, claim: &ClaimCommands) -> Result<Vec<CommandRow>, Fault> {
+    if !is_open(tx.db, claim)? {
+        return Ok(Vec::new());
+    }
     let pending = record::select(
         tx.db,
         "WHERE agent_id = ?1 AND state = 'pending' AND timeout_at > ?2 ORDER BY issued_at, commands.id",

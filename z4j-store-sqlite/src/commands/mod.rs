@@ -1,6 +1,6 @@
 //! Commands: from a person to an engine and back.
 
-mod advance;
+pub(crate) mod advance;
 mod issue;
 mod list;
 mod record;

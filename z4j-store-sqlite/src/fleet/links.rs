@@ -6,15 +6,21 @@ use z4j_core::store::{CloseLink, OpenLink, WorkerRow};
 use z4j_core::time::Timestamp;
 
 use crate::fault::Fault;
+use crate::replicas;
 use crate::row;
 
 use super::workers;
 
 pub(super) fn open(db: &Connection, open: &OpenLink) -> Result<(), Fault> {
+    if !replicas::is_known(db, open.replica)? {
+        return Err(Fault::Fenced);
+    }
     let mut insert = db.prepare_cached(
-        "INSERT INTO links (id, agent_id, replica_id, worker_id, worker_role, pid, connected_at, last_seen_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO links (id, agent_id, replica_id, worker_id, worker_role, pid, connected_at, last_seen_at, started_at,
+             engines, capabilities)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING",
     )?;
+    let profile = &open.profile;
     let (agent, at) = (open.agent_id.as_bytes().as_slice(), open.at.as_micros());
     insert.execute(params![
         open.link_id.as_bytes().as_slice(),
@@ -24,8 +30,10 @@ pub(super) fn open(db: &Connection, open: &OpenLink) -> Result<(), Fault> {
         open.worker_role,
         open.pid,
         at,
+        open.started_at.map(Timestamp::as_micros),
+        row::json_text(&profile.engines)?,
+        row::json_text(&profile.capabilities)?,
     ])?;
-    let profile = &open.profile;
     let mut update = db.prepare_cached(
         "UPDATE agents SET framework = ?3, agent_version = ?4, protocol_version = ?5, host = ?6, engines = ?7,
              schedulers = ?8, capabilities = ?9, last_connected_at = max(coalesce(last_connected_at, ?2), ?2),
@@ -46,7 +54,7 @@ pub(super) fn open(db: &Connection, open: &OpenLink) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(super) fn close(db: &Connection, closes: &[CloseLink]) -> Result<Vec<WorkerRow>, Fault> {
+pub(crate) fn close(db: &Connection, closes: &[CloseLink]) -> Result<Vec<WorkerRow>, Fault> {
     let mut gone = Vec::new();
     for close in closes {
         gone.extend(close_one(db, close.link_id, close.at)?);
@@ -69,20 +77,11 @@ fn close_one(db: &Connection, link: LinkId, at: Timestamp) -> Result<Vec<WorkerR
     Ok(gone)
 }
 
-pub(super) fn close_of_replica(
-    db: &Connection,
-    replica: Option<ReplicaId>,
-    at: Timestamp,
-) -> Result<u64, Fault> {
-    let mut select =
-        db.prepare_cached("SELECT id FROM links WHERE ?1 IS NULL OR replica_id = ?1")?;
-    let replica = replica.as_ref().map(|id| id.as_bytes().as_slice());
-    let rows = select.query_map([replica], |row| row::id(row, "id", LinkId::from_slice))?;
-    let links = rows.collect::<Result<Vec<_>, _>>()?;
-    let mut closed = 0;
-    for link in links {
-        close_one(db, link, at)?;
-        closed += 1;
-    }
-    Ok(closed)
+/// The open links of a brain.
+pub(crate) fn of_replica(db: &Connection, replica: ReplicaId) -> Result<Vec<LinkId>, Fault> {
+    let mut select = db.prepare_cached("SELECT id FROM links WHERE replica_id = ?1")?;
+    let rows = select.query_map([replica.as_bytes().as_slice()], |row| {
+        row::id(row, "id", LinkId::from_slice)
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

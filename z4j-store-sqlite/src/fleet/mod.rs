@@ -1,7 +1,7 @@
 //! Agents, their links, and the workers and queues that they report.
 
 mod agents;
-mod links;
+pub(crate) mod links;
 mod profile;
 mod queues;
 mod reports;
@@ -10,13 +10,14 @@ mod workers;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use z4j_core::id::{AgentId, ProjectId, ReplicaId};
+use z4j_core::id::{AgentId, ProjectId};
 use z4j_core::store::{
-    AgentIdentity, AgentRow, CloseLink, FleetStore, MintAgent, MintOutcome, OpenLink, QueueRow,
-    ReplaceToken, ReportBatch, RevokeAgent, StoreError, WorkerRow,
+    AgentIdentity, AgentRow, CloseLink, FleetStore, LeaseGrant, MintAgent, MintOutcome, OpenLink,
+    QueueRow, ReplaceToken, ReportBatch, RevokeAgent, StoreError, WorkerOwner, WorkerRow,
 };
 use z4j_core::time::Timestamp;
 
+use crate::leases;
 use crate::store::SqliteStore;
 
 #[async_trait]
@@ -70,17 +71,6 @@ impl FleetStore for SqliteStore {
             .await
     }
 
-    async fn close_replica_links(
-        &self,
-        replica: Option<ReplicaId>,
-        at: Timestamp,
-    ) -> Result<u64, StoreError> {
-        self.write("close replica links", move |tx| {
-            links::close_of_replica(tx.db, replica, at)
-        })
-        .await
-    }
-
     async fn record_reports(&self, batch: ReportBatch) -> Result<(), StoreError> {
         self.write("record reports", move |tx| reports::record(tx, &batch))
             .await
@@ -91,6 +81,11 @@ impl FleetStore for SqliteStore {
             .await
     }
 
+    async fn worker_owners(&self, project: ProjectId) -> Result<Vec<WorkerOwner>, StoreError> {
+        self.read("worker owners", move |db| workers::owners(db, project))
+            .await
+    }
+
     async fn queues(&self, project: ProjectId) -> Result<Vec<QueueRow>, StoreError> {
         self.read("queues", move |db| queues::all(db, project))
             .await
@@ -98,10 +93,13 @@ impl FleetStore for SqliteStore {
 
     async fn sweep_workers(
         &self,
+        grant: &LeaseGrant,
         now: Timestamp,
         silent_after: Duration,
     ) -> Result<Vec<WorkerRow>, StoreError> {
+        let grant = grant.clone();
         self.write("sweep workers", move |tx| {
+            leases::check(tx.db, &grant)?;
             workers::sweep(tx.db, now.minus(silent_after))
         })
         .await

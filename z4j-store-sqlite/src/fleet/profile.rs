@@ -1,7 +1,7 @@
 //! Agents as people see them.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use z4j_core::id::{AgentId, LinkId, ProjectId};
+use z4j_core::id::{AgentId, LinkId, ProjectId, ReplicaId};
 use z4j_core::store::{AgentProfile, AgentRow, LinkRow, RefusalRow};
 
 use crate::fault::Fault;
@@ -93,5 +93,8 @@ fn read_link(row: &Row<'_>) -> rusqlite::Result<LinkRow> {
         pid: row.get("pid")?,
         connected_at: row::time(row, "connected_at")?,
         last_seen_at: row::time(row, "last_seen_at")?,
+        replica: row::id(row, "replica_id", ReplicaId::from_slice)?,
+        engines: row::json(row, "engines")?,
+        capabilities: row::json(row, "capabilities")?,
     })
 }

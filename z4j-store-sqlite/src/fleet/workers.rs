@@ -1,8 +1,8 @@
 //! Workers: online while they are seen or their process is connected.
 
 use rusqlite::{Connection, Row, ToSql, params};
-use z4j_core::id::{AgentId, ProjectId};
-use z4j_core::store::{DisownedWorker, WorkerRow, WorkerSighting, WorkerState};
+use z4j_core::id::{AgentId, LinkId, ProjectId, ReplicaId};
+use z4j_core::store::{DisownedWorker, WorkerOwner, WorkerRow, WorkerSighting, WorkerState};
 use z4j_core::time::Timestamp;
 
 use crate::fault::Fault;
@@ -30,6 +30,25 @@ pub(super) fn select(
 ) -> Result<Vec<WorkerRow>, Fault> {
     let mut select = db.prepare_cached(&format!("{SELECT} {condition}"))?;
     let rows = select.query_map(values, read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The workers whose own link is open.
+pub(super) fn owners(db: &Connection, project: ProjectId) -> Result<Vec<WorkerOwner>, Fault> {
+    let mut select = db.prepare_cached(
+        "SELECT workers.engine, workers.name, links.id, links.replica_id, links.started_at
+         FROM workers JOIN projects ON projects.key = workers.project JOIN links ON links.id = workers.own_link
+         WHERE projects.id = ?1",
+    )?;
+    let rows = select.query_map([project.as_bytes().as_slice()], |row| {
+        Ok(WorkerOwner {
+            engine: row.get("engine")?,
+            name: row.get("name")?,
+            link_id: row::id(row, "id", LinkId::from_slice)?,
+            replica: row::id(row, "replica_id", ReplicaId::from_slice)?,
+            started_at: row::time_opt(row, "started_at")?,
+        })
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

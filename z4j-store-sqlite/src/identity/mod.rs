@@ -52,7 +52,7 @@ impl IdentityStore for SqliteStore {
     }
 
     async fn set_password(&self, set: SetPassword) -> Result<bool, StoreError> {
-        self.write("set password", move |tx| users::set_password(tx.db, &set))
+        self.write("set password", move |tx| users::set_password(tx, &set))
             .await
     }
 
@@ -86,7 +86,7 @@ impl IdentityStore for SqliteStore {
     }
 
     async fn end_session(&self, end: EndSession) -> Result<(), StoreError> {
-        self.write("end session", move |tx| sessions::end(tx.db, &end))
+        self.write("end session", move |tx| sessions::end(tx, &end))
             .await
     }
 

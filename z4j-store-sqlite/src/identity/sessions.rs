@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use z4j_core::id::UserSessionId;
-use z4j_core::store::{EndSession, NewSession, SessionRow};
+use z4j_core::store::{EndSession, NewSession, SessionRow, Topic};
 use z4j_core::time::Timestamp;
 
 use crate::fault::Fault;
+use crate::writer::Tx;
 use crate::{audit, row};
 
 use super::users;
@@ -85,7 +86,9 @@ pub(super) fn touch(
     Ok(())
 }
 
-pub(super) fn end(db: &Connection, end: &EndSession) -> Result<(), Fault> {
+pub(super) fn end(tx: &mut Tx<'_>, end: &EndSession) -> Result<(), Fault> {
+    tx.wake(Topic::People);
+    let db = tx.db;
     let mut update =
         db.prepare_cached("UPDATE sessions SET ended_at = ?2 WHERE id = ?1 AND ended_at IS NULL")?;
     if update.execute(params![end.id.as_bytes().as_slice(), end.at.as_micros()])? > 0 {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use z4j_core::id::UserId;
 use z4j_core::policy::Role;
-use z4j_core::store::{CreateUser, CreateUserOutcome, PasswordHash, SetPassword, UserRow};
+use z4j_core::store::{CreateUser, CreateUserOutcome, PasswordHash, SetPassword, Topic, UserRow};
 
 use crate::fault::Fault;
 use crate::writer::Tx;
@@ -82,7 +82,8 @@ pub(super) fn join(db: &Connection, user: UserId, project: i64, role: Role) -> R
     Ok(())
 }
 
-pub(super) fn set_password(db: &Connection, set: &SetPassword) -> Result<bool, Fault> {
+pub(super) fn set_password(tx: &mut Tx<'_>, set: &SetPassword) -> Result<bool, Fault> {
+    let db = tx.db;
     let user = set.user_id.as_bytes().as_slice();
     let mut update = db.prepare_cached(
         "UPDATE users SET password_hash = ?2 WHERE id = ?1 AND (?3 IS NULL OR password_hash = ?3)",
@@ -92,6 +93,7 @@ pub(super) fn set_password(db: &Connection, set: &SetPassword) -> Result<bool, F
         return Ok(false);
     }
     if set.end_sessions {
+        tx.wake(Topic::People);
         db.prepare_cached(
             "UPDATE sessions SET ended_at = ?2 WHERE user_id = ?1 AND ended_at IS NULL",
         )?

@@ -1,8 +1,10 @@
 //! One task, and the tree that it belongs to.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use z4j_core::id::{ProjectId, TaskKey};
-use z4j_core::store::{TaskDetail, TaskNode, TaskTree};
+use z4j_core::store::{TaskDetail, TaskNode, TaskSummary, TaskTree};
 use z4j_core::task::TaskRecord;
 
 use crate::fault::Fault;
@@ -33,6 +35,28 @@ pub(super) fn one(
     };
     let record = record.map_err(|error| Fault::Corrupt(error.to_string()))?;
     Ok(Some(TaskDetail { summary, record }))
+}
+
+/// Those of `keys` that there are, each once.
+pub(super) fn some(
+    db: &Connection,
+    project: ProjectId,
+    keys: &[TaskKey],
+) -> Result<Vec<TaskSummary>, Fault> {
+    let Some(project) = row::project_key(db, project)? else {
+        return Ok(Vec::new());
+    };
+    let sql =
+        format!("SELECT {COLUMNS} FROM tasks WHERE project = ?1 AND engine = ?2 AND task_id = ?3");
+    let mut select = db.prepare_cached(&sql)?;
+    let mut found = Vec::new();
+    for key in keys.iter().collect::<BTreeSet<_>>() {
+        let task = select
+            .query_row(params![project, key.engine, key.task_id], summary::read)
+            .optional()?;
+        found.extend(task);
+    }
+    Ok(found)
 }
 
 pub(super) fn tree(

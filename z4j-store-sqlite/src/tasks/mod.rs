@@ -9,6 +9,7 @@ mod summary;
 
 use async_trait::async_trait;
 use z4j_core::id::{ProjectId, TaskKey};
+use z4j_core::limits::PAGE_ROWS_MAX;
 use z4j_core::store::{
     Facets, MinuteCount, Page, PageRequest, StateCount, StoreError, TaskDetail, TaskFilter,
     TaskQueries, TaskSort, TaskSummary, TaskTree,
@@ -28,6 +29,17 @@ impl TaskQueries for SqliteStore {
     ) -> Result<Option<TaskDetail>, StoreError> {
         let task = task.clone();
         self.read("task", move |db| detail::one(db, project, &task))
+            .await
+    }
+
+    async fn tasks_by_keys(
+        &self,
+        project: ProjectId,
+        keys: &[TaskKey],
+    ) -> Result<Vec<TaskSummary>, StoreError> {
+        let bound = usize::try_from(PAGE_ROWS_MAX).unwrap_or(usize::MAX);
+        let keys: Vec<TaskKey> = keys.iter().take(bound).cloned().collect();
+        self.read("tasks by keys", move |db| detail::some(db, project, &keys))
             .await
     }
 

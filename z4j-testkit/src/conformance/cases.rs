@@ -78,6 +78,22 @@ cases! {$;
     /// The agent that reported an event first stays its agent.
     timeline::first_reporter_stays_on_the_event;
 
+    // ---- streams ----
+    /// A stream's position moves with its events.
+    streams::position_moves_with_the_events;
+    /// Positions that are sent again change nothing.
+    streams::positions_sent_again_change_nothing;
+    /// A hole in a stream refuses the whole batch.
+    streams::hole_refuses_the_whole_batch;
+    /// A declared gap fills a hole, once.
+    streams::declared_gap_fills_the_hole;
+    /// A gap takes nothing that is stored.
+    streams::gap_takes_nothing_that_is_stored;
+    /// Streams of other agents, projects and names are apart.
+    streams::streams_are_apart;
+    /// Parts of a stream that come in at once leave no hole.
+    streams::concurrent_parts_of_a_stream_leave_no_hole;
+
     // ---- merge ----
     /// Any order of the same events, in any batches, ends in the same record.
     merge::any_order_and_batching_ends_in_the_same_record;
@@ -227,8 +243,6 @@ cases! {$;
     fleet::link_shows_until_it_closes;
     /// A link that is opened again by the same write is one link.
     fleet::repeated_open_is_one_link;
-    /// A brain's links close with it.
-    fleet::links_of_a_replica_close_with_it;
     /// Times of heartbeats never move back.
     fleet::heartbeat_times_never_move_back;
     /// Declared loss adds up over buffers and runtimes and never goes back.
@@ -333,4 +347,44 @@ cases! {$;
     coordination::lease_is_taken_by_one_of_many;
     /// A healthy store says so.
     coordination::healthy_store_says_so;
+    /// Only who holds the lease sweeps and maintains.
+    coordination::stale_holder_is_refused;
+    /// A lease whose end is far ahead is free when its holder is gone.
+    coordination::lease_ends_with_its_holder;
+    /// A renewal may end earlier than what it renews.
+    coordination::renewal_sets_the_end_anew;
+    /// Who is not known takes no lease.
+    coordination::unknown_brain_takes_no_lease;
+
+    // ---- several brains ----
+    /// A beat counts one up and names everybody.
+    replicas::beat_counts_up_and_names_all;
+    /// Who was buried learns of it, and does not come back by a beat.
+    replicas::buried_brain_learns_of_it;
+    /// Whoever beat since is not buried.
+    replicas::living_brain_is_not_buried;
+    /// Of many that bury a brain one does.
+    replicas::brain_is_buried_once_by_many;
+    /// A burial closes the links of that brain, and no others.
+    replicas::burial_closes_the_links_of_the_dead;
+    /// A burial settles what must not be sent twice, and gives back what may be.
+    replicas::burial_tells_the_commands_in_flight;
+    /// A brain that is not known opens no link.
+    replicas::unknown_brain_opens_no_link;
+    /// A link that is not open is handed no command.
+    replicas::closed_link_is_handed_nothing;
+    /// A link says what its process can do.
+    replicas::link_says_what_its_process_can_do;
+    /// The owner of a worker is the open link of its own process.
+    replicas::owners_are_open_links;
+    /// What is announced is heard by all, in order.
+    announcements::announcements_are_heard_by_all_in_order;
+    /// An announcement that does not fit is refused.
+    announcements::announcement_that_does_not_fit_is_refused;
+    /// The largest announcement arrives as it was sent.
+    announcements::largest_announcement_arrives_whole;
+    /// A lost right and ended sessions wake who waits for them.
+    announcements::changes_wake_who_waits_for_them;
+    /// Tasks are found by their keys, each once, in their project only.
+    tasks::tasks_are_found_by_their_keys;
 }

@@ -10,7 +10,7 @@ use z4j_core::store::{
     Store, Topic,
 };
 
-use super::scene::{Scene, all_pages, at_ms, at_s, audit, new_link, new_user, seconds};
+use super::scene::{Scene, all_pages, at_ms, at_s, audit, new_user, seconds};
 
 pub(super) async fn issue(scene: &Scene<'_>, command: IssueCommand) -> CommandRow {
     match scene.store.issue_command(command).await.expect("issuing") {
@@ -21,7 +21,7 @@ pub(super) async fn issue(scene: &Scene<'_>, command: IssueCommand) -> CommandRo
 
 /// Issues a command and hands it to a link.
 pub(super) async fn dispatched(scene: &Scene<'_>, action: &str) -> (CommandId, LinkId) {
-    let link = new_link();
+    let link = scene.open_link().await;
     let mut command = scene.command(at_s(1));
     command.action = action.to_owned();
     let id = issue(scene, command).await.id;
@@ -141,7 +141,7 @@ pub(super) async fn command_is_claimed_once_by_many_callers(store: &dyn Store) {
         expected.push(issue(&scene, scene.command(at_s(1))).await.id);
     }
     let claims = (0..8).map(|_| async {
-        let mut claim = scene.claim(new_link(), at_s(2));
+        let mut claim = scene.claim(scene.open_link().await, at_s(2));
         claim.limit = 3;
         store.claim_commands(claim).await.expect("claiming")
     });
@@ -161,7 +161,7 @@ pub(super) async fn claims_are_oldest_first_up_to_the_limit(store: &dyn Store) {
     let late = issue(&scene, scene.command(at_s(3))).await.id;
     let early = issue(&scene, scene.command(at_s(1))).await.id;
     let middle = issue(&scene, scene.command(at_s(2))).await.id;
-    let mut claim = scene.claim(new_link(), at_s(4));
+    let mut claim = scene.claim(scene.open_link().await, at_s(4));
     claim.limit = 2;
     let first = store.claim_commands(claim.clone()).await.expect("claiming");
     assert_eq!(
@@ -181,7 +181,7 @@ pub(super) async fn claim_for_some_commands_leaves_the_others(store: &dyn Store)
     let scene = Scene::set(store).await;
     let wanted = issue(&scene, scene.command(at_s(2))).await.id;
     let other = issue(&scene, scene.command(at_s(1))).await.id;
-    let mut claim = scene.claim(new_link(), at_s(3));
+    let mut claim = scene.claim(scene.open_link().await, at_s(3));
     claim.only = Some(vec![wanted]);
     let first = store.claim_commands(claim.clone()).await.expect("claiming");
     assert_eq!(first.iter().map(|row| row.id).collect::<Vec<_>>(), [wanted]);
@@ -198,7 +198,7 @@ pub(super) async fn claim_leaves_other_engines(store: &dyn Store) {
     let mut for_any = scene.command(at_s(2));
     for_any.payload = "{}".to_owned();
     let for_any = issue(&scene, for_any).await.id;
-    let mut claim = scene.claim(new_link(), at_s(3));
+    let mut claim = scene.claim(scene.open_link().await, at_s(3));
     claim.limit = 1;
     let first = store.claim_commands(claim.clone()).await.expect("claiming");
     assert_eq!(
@@ -217,12 +217,12 @@ pub(super) async fn claim_leaves_what_is_past_its_deadline(store: &dyn Store) {
     let scene = Scene::set(store).await;
     let id = issue(&scene, scene.command(at_s(1))).await.id;
     let at_deadline = store
-        .claim_commands(scene.claim(new_link(), at_s(61)))
+        .claim_commands(scene.claim(scene.open_link().await, at_s(61)))
         .await
         .expect("claiming");
     assert!(at_deadline.is_empty());
     let before = store
-        .claim_commands(scene.claim(new_link(), at_ms(60_999)))
+        .claim_commands(scene.claim(scene.open_link().await, at_ms(60_999)))
         .await
         .expect("claiming");
     assert_eq!(before.iter().map(|row| row.id).collect::<Vec<_>>(), [id]);
@@ -231,7 +231,7 @@ pub(super) async fn claim_leaves_what_is_past_its_deadline(store: &dyn Store) {
 pub(super) async fn claim_leaves_other_agents(store: &dyn Store) {
     let scene = Scene::set(store).await;
     let _ = issue(&scene, scene.command(at_s(1))).await;
-    let mut claim = scene.claim(new_link(), at_s(2));
+    let mut claim = scene.claim(scene.open_link().await, at_s(2));
     claim.agent_id = scene.second_agent;
     assert!(
         store

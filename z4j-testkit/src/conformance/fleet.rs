@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use z4j_core::id::{AgentId, ReplicaId};
+use z4j_core::id::AgentId;
 use z4j_core::limits::LOSS_RUNTIMES_MAX;
 use z4j_core::store::{AgentReport, CloseLink, RefusalRow, ReportBatch, Store};
 use z4j_core::time::Timestamp;
@@ -57,38 +57,6 @@ pub(super) async fn repeated_open_is_one_link(store: &dyn Store) {
         store.open_link(open.clone()).await.expect("opening");
     }
     assert_eq!(shown(&scene, scene.agent).await.links.len(), 1);
-}
-
-pub(super) async fn links_of_a_replica_close_with_it(store: &dyn Store) {
-    let scene = Scene::set(store).await;
-    let (first, second) = (ReplicaId::from_u128(1), ReplicaId::from_u128(2));
-    for replica in [first, first, second] {
-        let mut open = scene.link(at_s(5));
-        open.replica = replica;
-        store.open_link(open).await.expect("opening");
-    }
-    assert_eq!(
-        store
-            .close_replica_links(Some(first), at_s(6))
-            .await
-            .expect("closing"),
-        2
-    );
-    assert_eq!(shown(&scene, scene.agent).await.links.len(), 1);
-    assert_eq!(
-        store
-            .close_replica_links(None, at_s(7))
-            .await
-            .expect("closing"),
-        1
-    );
-    assert_eq!(
-        store
-            .close_replica_links(None, at_s(8))
-            .await
-            .expect("closing"),
-        0
-    );
 }
 
 fn report(agent: AgentId, link_id: z4j_core::id::LinkId, at: Timestamp) -> AgentReport {

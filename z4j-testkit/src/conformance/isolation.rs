@@ -8,7 +8,7 @@ use z4j_core::store::{
     TaskFilter, TaskSort,
 };
 
-use super::scene::{Scene, Sent, advance, at_s, key, new_link};
+use super::scene::{Scene, Sent, advance, at_s, key};
 
 async fn fill(scene: &Scene<'_>) {
     let events = [
@@ -119,10 +119,14 @@ pub(super) async fn data_of_another_project_changes_no_answer(store: &dyn Store)
         .await
         .expect("opening a link");
     let _ = store
-        .sweep_workers(at_s(2), super::scene::seconds(60))
+        .sweep_workers(
+            &super::scene::upkeep(store, at_s(2)).await,
+            at_s(2),
+            super::scene::seconds(60),
+        )
         .await
         .expect("sweeping");
-    let claim = twin.claim(new_link(), at_s(5));
+    let claim = twin.claim(twin.open_link().await, at_s(5));
     let claimed = store.claim_commands(claim).await.expect("claiming");
     assert_eq!(claimed.len(), 1);
     assert_eq!(answers(&scene).await, before);
@@ -171,7 +175,7 @@ pub(super) async fn ids_of_another_project_find_nothing(store: &dyn Store) {
         store.advance_command(of_other).await.expect("an answer"),
         z4j_core::store::AdvanceOutcome::NotFound
     ));
-    let mut claim = scene.claim(new_link(), at_s(5));
+    let mut claim = scene.claim(scene.open_link().await, at_s(5));
     claim.agent_id = scene.other_agent;
     assert!(
         store

@@ -20,6 +20,7 @@
 )]
 
 mod agents;
+mod announcements;
 mod audit;
 mod cases;
 mod commands;
@@ -33,9 +34,11 @@ mod lists;
 mod merge;
 mod outcomes;
 mod people;
+mod replicas;
 mod retries;
 mod scene;
 mod sent;
+mod streams;
 mod tasks;
 mod timeline;
 mod workers;

@@ -7,7 +7,7 @@ use z4j_core::store::{AdvanceOutcome, CommandRow, Store};
 use z4j_core::time::Timestamp;
 
 use super::commands::{dispatched, issue, stored};
-use super::scene::{Scene, advance, at_ms, at_s, audit, fresh_id, new_link};
+use super::scene::{Scene, advance, at_ms, at_s, audit, fresh_id};
 
 async fn advanced(
     scene: &Scene<'_>,
@@ -152,7 +152,7 @@ pub(super) async fn late_answer_settles_unknown(store: &dyn Store) {
 
 pub(super) async fn lost_link_gives_back_what_is_safe(store: &dyn Store) {
     let scene = Scene::set(store).await;
-    let link = new_link();
+    let link = scene.open_link().await;
     let mut safe = scene.command(at_s(1));
     safe.action = "cancel_task".to_owned();
     let safe = issue(&scene, safe).await.id;
@@ -181,7 +181,7 @@ pub(super) async fn lost_link_gives_back_what_is_safe(store: &dyn Store) {
             .is_empty()
     );
     let again = store
-        .claim_commands(scene.claim(new_link(), at_s(5)))
+        .claim_commands(scene.claim(scene.open_link().await, at_s(5)))
         .await
         .expect("claiming");
     assert_eq!(again.iter().map(|row| row.id).collect::<Vec<_>>(), [safe]);

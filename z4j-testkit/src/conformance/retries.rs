@@ -4,7 +4,7 @@ use z4j_core::command::CommandInput;
 use z4j_core::id::CommandId;
 use z4j_core::store::{AdvanceCommand, AdvanceOutcome, RetryLink, Store};
 
-use super::scene::{Scene, advance, at_s, key, new_link};
+use super::scene::{Scene, advance, at_s, key};
 
 async fn dispatched(scene: &Scene<'_>) -> CommandId {
     let command = scene.command(at_s(1));
@@ -12,7 +12,7 @@ async fn dispatched(scene: &Scene<'_>) -> CommandId {
     let _ = scene.store.issue_command(command).await.expect("issuing");
     let claimed = scene
         .store
-        .claim_commands(scene.claim(new_link(), at_s(2)))
+        .claim_commands(scene.claim(scene.open_link().await, at_s(2)))
         .await
         .expect("claiming");
     assert_eq!(claimed.len(), 1);

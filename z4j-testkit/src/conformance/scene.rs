@@ -10,14 +10,17 @@ use z4j_core::id::{AgentId, AuditId, CommandId, LinkId, ProjectId, ReplicaId, Ta
 use z4j_core::policy::Role;
 use z4j_core::store::{
     AdvanceCommand, AgentProfile, AuditWrite, ClaimCommands, CreateProject, CreateUser,
-    IngestReceipt, IssueCommand, MintAgent, MintOutcome, OpenLink, Page, PageRequest, PasswordHash,
-    Store, StoreError, TaskDetail, TaskFilter, TaskSort, TaskSummary,
+    IngestReceipt, IssueCommand, LeaseGrant, LeaseOutcome, LeaseRequest, MintAgent, MintOutcome,
+    OpenLink, Page, PageRequest, PasswordHash, ReplicaBeat, Store, StoreError, TaskDetail,
+    TaskFilter, TaskSort, TaskSummary,
 };
 use z4j_core::time::Timestamp;
 
 pub(super) use super::sent::{Sent, batch, identity, ingest, inserted};
 
 pub(super) const ENGINE: &str = "celery";
+/// The brain that holds the links of a scene.
+pub(super) const REPLICA: u128 = 7;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -51,6 +54,7 @@ pub(super) struct Scene<'s> {
 
 impl<'s> Scene<'s> {
     pub(super) async fn set(store: &'s dyn Store) -> Self {
+        register(store, REPLICA).await;
         let project = create_project(store, "shop").await;
         let other_project = create_project(store, "other").await;
         Self {
@@ -141,14 +145,23 @@ impl<'s> Scene<'s> {
         }
     }
 
+    /// Opens a link of the agent.
+    pub(super) async fn open_link(&self) -> LinkId {
+        let open = self.link(at_s(0));
+        let link = open.link_id;
+        self.store.open_link(open).await.expect("opening a link");
+        link
+    }
+
     pub(super) fn link(&self, at: Timestamp) -> OpenLink {
         OpenLink {
             link_id: new_link(),
             agent_id: self.agent,
-            replica: ReplicaId::from_u128(7),
+            replica: ReplicaId::from_u128(REPLICA),
             worker_id: Some("slot-1".to_owned()),
             worker_role: None,
             pid: Some(4242),
+            started_at: Some(at_s(-100)),
             profile: AgentProfile {
                 framework: Some("bare".to_owned()),
                 engines: vec![ENGINE.to_owned()],
@@ -174,6 +187,34 @@ pub(super) fn advance(
         at,
         retry_link: None,
         audit: None,
+    }
+}
+
+pub(super) fn first_beat(replica: u128) -> ReplicaBeat {
+    ReplicaBeat {
+        replica: ReplicaId::from_u128(replica),
+        is_first: true,
+        announced: 0,
+        now: at_s(0),
+    }
+}
+
+/// Makes a brain known.
+pub(super) async fn register(store: &dyn Store, replica: u128) {
+    let _ = store.beat(first_beat(replica)).await.expect("a beat");
+}
+
+/// The lease of the scene's brain on what it does for all.
+pub(super) async fn upkeep(store: &dyn Store, now: Timestamp) -> LeaseGrant {
+    let request = LeaseRequest {
+        name: "upkeep".to_owned(),
+        holder: ReplicaId::from_u128(REPLICA),
+        ttl: seconds(10),
+        now,
+    };
+    match store.try_lease(request).await.expect("an answer") {
+        LeaseOutcome::Held(grant) => grant,
+        LeaseOutcome::Taken { until } => panic!("taken until {until}"),
     }
 }
 

@@ -280,3 +280,25 @@ pub(super) async fn empty_project_has_empty_numbers(store: &dyn Store) {
             .is_empty()
     );
 }
+
+pub(super) async fn tasks_are_found_by_their_keys(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let events = ["t1", "t2", "t3"].map(|id| scene.event("task.received", id, at_s(1)));
+    let _ = scene.ingest(events).await;
+    let keys = ["t3", "t1", "t9", "t3"].map(key);
+    let found = store.tasks_by_keys(scene.project, &keys).await;
+    let mut found = found.expect("tasks by keys");
+    found.sort_by(|left, right| left.key.cmp(&right.key));
+    let whole = scene
+        .list(&TaskFilter::default(), TaskSort::UpdatedAsc, 10)
+        .await;
+    let wanted: Vec<TaskSummary> = whole
+        .into_iter()
+        .filter(|task| task.key != key("t2"))
+        .collect();
+    assert_eq!(found, wanted);
+    let other = store.tasks_by_keys(scene.other_project, &keys).await;
+    assert!(other.expect("tasks by keys").is_empty());
+    let none = store.tasks_by_keys(scene.project, &[]).await;
+    assert!(none.expect("tasks by keys").is_empty());
+}

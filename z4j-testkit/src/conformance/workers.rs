@@ -7,7 +7,7 @@ use z4j_core::store::{
 };
 use z4j_core::time::Timestamp;
 
-use super::scene::{Scene, at_s, batch, new_link, seconds};
+use super::scene::{Scene, at_s, batch, new_link, seconds, upkeep};
 
 fn sighting(scene: &Scene<'_>, name: &str, at: Timestamp) -> WorkerSighting {
     WorkerSighting {
@@ -233,14 +233,14 @@ pub(super) async fn silent_worker_is_swept_once(store: &dyn Store) {
     see(store, vec![closed]).await;
     assert!(
         store
-            .sweep_workers(at_s(91), seconds(90))
+            .sweep_workers(&upkeep(store, at_s(0)).await, at_s(91), seconds(90))
             .await
             .expect("sweeping")
             .is_empty(),
         "not before the time"
     );
     let swept = store
-        .sweep_workers(at_s(92), seconds(90))
+        .sweep_workers(&upkeep(store, at_s(0)).await, at_s(92), seconds(90))
         .await
         .expect("sweeping");
     let mut swept_names = names(&swept);
@@ -254,7 +254,7 @@ pub(super) async fn silent_worker_is_swept_once(store: &dyn Store) {
     assert_eq!(worker(&scene, "loud").await.state, WorkerState::Online);
     assert!(
         store
-            .sweep_workers(at_s(93), seconds(90))
+            .sweep_workers(&upkeep(store, at_s(0)).await, at_s(93), seconds(90))
             .await
             .expect("sweeping")
             .is_empty()
@@ -266,17 +266,18 @@ pub(super) async fn silent_worker_with_an_open_link_stays(store: &dyn Store) {
     let link = own_process(&scene, "w1", at_s(1)).await;
     assert!(
         store
-            .sweep_workers(at_s(500), seconds(90))
+            .sweep_workers(&upkeep(store, at_s(0)).await, at_s(500), seconds(90))
             .await
             .expect("sweeping")
             .is_empty()
     );
     assert_eq!(worker(&scene, "w1").await.state, WorkerState::Online);
-    let gone = store
-        .close_replica_links(None, at_s(501))
-        .await
-        .expect("closing");
-    assert_eq!(gone, 1);
+    let closes = vec![CloseLink {
+        link_id: link,
+        at: at_s(501),
+    }];
+    let gone = store.close_links(closes).await.expect("closing");
+    assert_eq!(names(&gone), ["w1"]);
     assert_eq!(
         worker(&scene, "w1").await.state,
         WorkerState::Offline,
@@ -307,7 +308,7 @@ pub(super) async fn disowned_worker_depends_on_being_seen(store: &dyn Store) {
     assert!(gone.is_empty(), "the link vouches for nobody");
     assert_eq!(worker(&scene, "w1").await.state, WorkerState::Online);
     let swept = store
-        .sweep_workers(at_s(500), seconds(90))
+        .sweep_workers(&upkeep(store, at_s(0)).await, at_s(500), seconds(90))
         .await
         .expect("sweeping");
     assert_eq!(names(&swept), ["w1"], "{other} vouches for w2");

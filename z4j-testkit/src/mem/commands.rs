@@ -147,6 +147,13 @@ fn issue(db: &mut Db, command: IssueCommand) -> IssueOutcome {
 }
 
 fn claim(db: &mut Db, claim: &ClaimCommands) -> Vec<CommandRow> {
+    let is_open = db
+        .links
+        .get(&claim.link_id)
+        .is_some_and(|link| link.agent == claim.agent_id);
+    if !is_open {
+        return Vec::new();
+    }
     let mut waiting: Vec<&mut Command> = db
         .commands
         .values_mut()
@@ -235,7 +242,7 @@ fn keep_retry(db: &mut Db, project: ProjectId, link: RetryLink, at: Timestamp) {
     db.retries.insert((project, retry), Retry { original, at });
 }
 
-fn lose_link(db: &mut Db, link: LinkId, at: Timestamp) -> Vec<CommandRow> {
+pub(super) fn lose_link(db: &mut Db, link: LinkId, at: Timestamp) -> Vec<CommandRow> {
     let mut changed = Vec::new();
     for command in db
         .commands

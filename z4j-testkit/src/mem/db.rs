@@ -10,10 +10,12 @@ use z4j_core::id::{
 use z4j_core::policy::Role;
 use z4j_core::store::{
     AgentRow, CommandRow, EventRow, IdempotencyKey, LinkRow, NewSession, PoisonFrame, ProjectRow,
-    QueueRow, SetupToken, TaskSummary, UserRow, WorkerRow,
+    QueueRow, ReplicaRow, SetupToken, StreamKey, TaskSummary, UserRow, WorkerRow,
 };
 use z4j_core::task::{CounterKey, TaskRecord};
 use z4j_core::time::Timestamp;
+
+use super::streams::Stream;
 
 /// A name within an engine of a project, in the order of lists: project, name, engine.
 pub(super) type EngineName = (ProjectId, String, String);
@@ -31,6 +33,7 @@ pub(super) struct Db {
     pub(super) workers: BTreeMap<EngineName, Worker>,
     pub(super) queues: BTreeMap<EngineName, QueueRow>,
     pub(super) events: BTreeSet<(ProjectId, EventId)>,
+    pub(super) streams: BTreeMap<StreamKey, Stream>,
     pub(super) tasks: BTreeMap<(ProjectId, TaskKey), Task>,
     pub(super) retries: BTreeMap<(ProjectId, TaskKey), Retry>,
     pub(super) quarantine: BTreeMap<ProjectId, Vec<PoisonFrame>>,
@@ -39,6 +42,7 @@ pub(super) struct Db {
     pub(super) audit: BTreeMap<ChainId, Vec<AuditEntry>>,
     pub(super) audit_ids: BTreeSet<AuditId>,
     pub(super) leases: BTreeMap<String, Lease>,
+    pub(super) replicas: BTreeMap<ReplicaId, ReplicaRow>,
 }
 
 /// A task: what its events say, and when the first of them came.
@@ -88,7 +92,7 @@ pub(super) struct Agent {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) agent: AgentId,
-    pub(super) replica: ReplicaId,
+    pub(super) started_at: Option<Timestamp>,
     pub(super) row: LinkRow,
 }
 

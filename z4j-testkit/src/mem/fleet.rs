@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use z4j_core::id::{AgentId, ProjectId, ReplicaId};
+use z4j_core::id::{AgentId, ProjectId};
 use z4j_core::store::{
-    AgentIdentity, AgentRow, CloseLink, FleetStore, LinkRow, MintAgent, MintOutcome, OpenLink,
-    QueueRow, ReplaceToken, ReportBatch, RevokeAgent, StoreError, Topic, WorkerRow,
+    AgentIdentity, AgentRow, CloseLink, FleetStore, LeaseGrant, LinkRow, MintAgent, MintOutcome,
+    OpenLink, QueueRow, ReplaceToken, ReportBatch, RevokeAgent, StoreError, StoreErrorKind, Topic,
+    WorkerOwner, WorkerRow,
 };
 use z4j_core::time::Timestamp;
 
 use super::db::{Db, Link};
-use super::{MemStore, agents, reports, workers};
+use super::{MemStore, agents, coordination, reports, workers};
 
 #[async_trait]
 impl FleetStore for MemStore {
@@ -20,8 +21,11 @@ impl FleetStore for MemStore {
     }
 
     async fn replace_token(&self, replace: ReplaceToken) -> Result<Option<AgentRow>, StoreError> {
-        self.write("replace_token", |db| agents::replace_token(db, replace))
-            .await
+        let row = self
+            .write("replace_token", |db| agents::replace_token(db, replace))
+            .await;
+        self.wake(Topic::Agents);
+        row
     }
 
     async fn revoke_agent(&self, revoke: RevokeAgent) -> Result<Option<AgentRow>, StoreError> {
@@ -49,29 +53,11 @@ impl FleetStore for MemStore {
     }
 
     async fn open_link(&self, open: OpenLink) -> Result<(), StoreError> {
-        self.write("open_link", |db| self::open(db, open)).await
+        self.write("open_link", |db| self::open(db, open)).await?
     }
 
     async fn close_links(&self, closes: Vec<CloseLink>) -> Result<Vec<WorkerRow>, StoreError> {
         self.write("close_links", |db| close(db, &closes)).await
-    }
-
-    async fn close_replica_links(
-        &self,
-        replica: Option<ReplicaId>,
-        at: Timestamp,
-    ) -> Result<u64, StoreError> {
-        self.write("close_replica_links", |db| {
-            let held = db
-                .links
-                .iter()
-                .filter(|(_, link)| replica.is_none_or(|replica| link.replica == replica));
-            let closes: Vec<CloseLink> =
-                held.map(|(id, _)| CloseLink { link_id: *id, at }).collect();
-            close(db, &closes);
-            u64::try_from(closes.len()).unwrap_or(u64::MAX)
-        })
-        .await
     }
 
     async fn record_reports(&self, batch: ReportBatch) -> Result<(), StoreError> {
@@ -83,35 +69,44 @@ impl FleetStore for MemStore {
         Ok(self.read(|db| workers::list(db, project)))
     }
 
+    async fn worker_owners(&self, project: ProjectId) -> Result<Vec<WorkerOwner>, StoreError> {
+        Ok(self.read(|db| workers::owners(db, project)))
+    }
+
     async fn queues(&self, project: ProjectId) -> Result<Vec<QueueRow>, StoreError> {
         Ok(self.read(|db| workers::queues(db, project)))
     }
 
     async fn sweep_workers(
         &self,
+        grant: &LeaseGrant,
         now: Timestamp,
         silent_after: Duration,
     ) -> Result<Vec<WorkerRow>, StoreError> {
         self.write("sweep_workers", |db| {
-            workers::sweep(db, now.minus(silent_after))
+            coordination::check(db, grant, "sweep_workers")?;
+            Ok(workers::sweep(db, now.minus(silent_after)))
         })
-        .await
+        .await?
     }
 }
 
 /// The latest hello describes the agent, whichever process said it.
-fn open(db: &mut Db, open: OpenLink) {
+fn open(db: &mut Db, open: OpenLink) -> Result<(), StoreError> {
+    if !db.replicas.contains_key(&open.replica) {
+        return Err(StoreError::new(StoreErrorKind::Fenced, "open_link"));
+    }
     let Some(agent) = db.agents.get_mut(&open.agent_id) else {
-        return;
+        return Ok(());
     };
     if agent.row.last_connected_at <= Some(open.at) {
-        agent.row.profile = open.profile;
+        agent.row.profile = open.profile.clone();
     }
     agent.row.last_connected_at = agent.row.last_connected_at.max(Some(open.at));
     agent.row.last_seen_at = agent.row.last_seen_at.max(Some(open.at));
     db.links.entry(open.link_id).or_insert_with(|| Link {
         agent: open.agent_id,
-        replica: open.replica,
+        started_at: open.started_at,
         row: LinkRow {
             id: open.link_id,
             worker_id: open.worker_id,
@@ -119,11 +114,15 @@ fn open(db: &mut Db, open: OpenLink) {
             pid: open.pid,
             connected_at: open.at,
             last_seen_at: open.at,
+            replica: open.replica,
+            engines: open.profile.engines,
+            capabilities: open.profile.capabilities,
         },
     });
+    Ok(())
 }
 
-fn close(db: &mut Db, closes: &[CloseLink]) -> Vec<WorkerRow> {
+pub(super) fn close(db: &mut Db, closes: &[CloseLink]) -> Vec<WorkerRow> {
     let mut gone = Vec::new();
     for close in closes {
         db.links.remove(&close.link_id);

@@ -6,7 +6,7 @@ use z4j_core::policy::Role;
 use z4j_core::store::{
     CompleteSetup, CreateProject, CreateProjectOutcome, CreateUser, CreateUserOutcome, EndSession,
     IdentityStore, MembershipRow, NewSession, ProjectRow, SessionRow, SetPassword, SetupOutcome,
-    SetupToken, StoreError, UserRow,
+    SetupToken, StoreError, Topic, UserRow,
 };
 use z4j_core::time::Timestamp;
 
@@ -48,8 +48,11 @@ impl IdentityStore for MemStore {
     }
 
     async fn set_password(&self, set: SetPassword) -> Result<bool, StoreError> {
-        self.write("set_password", |db| sessions::set_password(db, set))
-            .await
+        let is_set = self
+            .write("set_password", |db| sessions::set_password(db, set))
+            .await;
+        self.wake(Topic::People);
+        is_set
     }
 
     async fn create_session(&self, session: NewSession) -> Result<bool, StoreError> {
@@ -78,7 +81,9 @@ impl IdentityStore for MemStore {
     }
 
     async fn end_session(&self, end: EndSession) -> Result<(), StoreError> {
-        self.write("end_session", |db| sessions::end(db, end)).await
+        let ended = self.write("end_session", |db| sessions::end(db, end)).await;
+        self.wake(Topic::People);
+        ended
     }
 
     async fn memberships(&self, user: UserId) -> Result<Vec<MembershipRow>, StoreError> {

@@ -35,6 +35,7 @@ mod fleet;
 mod identity;
 mod reports;
 mod sessions;
+mod streams;
 mod tasks;
 mod workers;
 
@@ -52,12 +53,16 @@ use failpoint::Failpoints;
 /// Hints that may wait for a slow subscriber; more are lost, as the seam allows.
 const WAKEUPS_MAX: usize = 64;
 
+/// Announcements that may wait for a slow listener; it is told when more are lost.
+const ANNOUNCEMENTS_MAX: usize = 1024;
+
 /// A store in memory.
 #[derive(Debug)]
 pub struct MemStore {
     db: Mutex<Db>,
     failpoints: Failpoints,
     wakeups: broadcast::Sender<Topic>,
+    announcements: broadcast::Sender<String>,
 }
 
 impl Default for MemStore {
@@ -66,6 +71,7 @@ impl Default for MemStore {
             db: Mutex::default(),
             failpoints: Failpoints::default(),
             wakeups: broadcast::Sender::new(WAKEUPS_MAX),
+            announcements: broadcast::Sender::new(ANNOUNCEMENTS_MAX),
         }
     }
 }

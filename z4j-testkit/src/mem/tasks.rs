@@ -1,10 +1,11 @@
 //! Reading tasks and their numbers.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use z4j_core::id::{ProjectId, TaskKey};
+use z4j_core::limits::PAGE_ROWS_MAX;
 use z4j_core::store::{
     Facet, Facets, MinuteCount, Page, PageRequest, StateCount, StoreError, TaskDetail, TaskFilter,
     TaskNode, TaskQueries, TaskSort, TaskSummary, TaskTree,
@@ -31,6 +32,22 @@ impl TaskQueries for MemStore {
                 summary: db.summary(project, task, found),
                 record: found.record.clone(),
             })
+        }))
+    }
+
+    async fn tasks_by_keys(
+        &self,
+        project: ProjectId,
+        keys: &[TaskKey],
+    ) -> Result<Vec<TaskSummary>, StoreError> {
+        let bound = usize::try_from(PAGE_ROWS_MAX).unwrap_or(usize::MAX);
+        Ok(self.read(|db| {
+            let wanted: BTreeSet<&TaskKey> = keys.iter().take(bound).collect();
+            let found = wanted.into_iter().filter_map(|key| {
+                let task = db.tasks.get(&(project, key.clone()))?;
+                Some(db.summary(project, key, task))
+            });
+            found.collect()
         }))
     }
 

@@ -2,7 +2,8 @@
 
 use z4j_core::id::{LinkId, ProjectId};
 use z4j_core::store::{
-    DisownedWorker, IngestEvent, QueueRow, QueueSighting, WorkerRow, WorkerSighting, WorkerState,
+    DisownedWorker, IngestEvent, QueueRow, QueueSighting, WorkerOwner, WorkerRow, WorkerSighting,
+    WorkerState,
 };
 use z4j_core::task::{TaskFacts, TaskState};
 use z4j_core::time::Timestamp;
@@ -162,6 +163,25 @@ pub(super) fn list(db: &Db, project: ProjectId) -> Vec<WorkerRow> {
     of_project
         .map(|(name, worker)| counted(db, name, worker))
         .collect()
+}
+
+pub(super) fn owners(db: &Db, project: ProjectId) -> Vec<WorkerOwner> {
+    let of_project = db
+        .workers
+        .iter()
+        .filter(|((owner, _, _), _)| *owner == project);
+    let owned = of_project.filter_map(|((_, name, engine), worker)| {
+        let link_id = worker.own_link?;
+        let link = db.links.get(&link_id)?;
+        Some(WorkerOwner {
+            engine: engine.clone(),
+            name: name.clone(),
+            link_id,
+            replica: link.row.replica,
+            started_at: link.started_at,
+        })
+    });
+    owned.collect()
 }
 
 fn counted(db: &Db, name: &EngineName, worker: &Worker) -> WorkerRow {

@@ -9,7 +9,7 @@ use z4j_core::id::{CommandId, LinkId, ProjectId, TaskKey};
 use z4j_core::store::{
     AdvanceCommand, AdvanceOutcome, AuditStore, ClaimCommands, CommandFilter, CommandRow,
     CommandStore, Coordination, Cursor, EventOutcome, EventRow, EventStore, IdentityStore,
-    IngestBatch, IngestReceipt, IssueCommand, IssueOutcome, LeaseOutcome, LeaseRequest, Page,
+    IngestBatch, IngestReceipt, IssueCommand, IssueOutcome, LeaseGrant, LeaseOutcome, LeaseRequest, Page,
     PageRequest, StateCount, StoreError, StoreErrorKind, TaskFilter, TaskQueries, TaskSort,
     TaskSummary,
 };
@@ -199,9 +199,14 @@ impl Planted {
         &self,
         request: LeaseRequest,
     ) -> Result<LeaseOutcome, StoreError> {
+        let (name, holder) = (request.name.clone(), request.holder);
         let outcome = self.store.try_lease(request).await?;
         if self.has(Bug::LeaseForAll) {
-            return Ok(LeaseOutcome::Held { fence: 1 });
+            return Ok(LeaseOutcome::Held(LeaseGrant {
+                name,
+                holder,
+                fence: 1,
+            }));
         }
         Ok(outcome)
     }
@@ -267,6 +272,18 @@ impl EventStore for Planted {
         page: PageRequest,
     ) -> Result<Page<EventRow>, StoreError> {
         self.store.task_events(project, task, page).await
+    }
+
+    async fn stream_position(&self, stream: StreamKey) -> Result<u64, StoreError> {
+        self.store.stream_position(stream).await
+    }
+
+    async fn stream_gaps(
+        &self,
+        stream: StreamKey,
+        limit: u32,
+    ) -> Result<Vec<StreamGap>, StoreError> {
+        self.store.stream_gaps(stream, limit).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use z4j_core::audit::{AuditEntry, ChainHead, ChainId};
-use z4j_core::id::{AgentId, ProjectId, ReplicaId, TaskKey, UserId, UserSessionId};
+use z4j_core::id::{AgentId, ProjectId, TaskKey, UserId, UserSessionId};
 use z4j_core::store::*;
 use z4j_core::time::Timestamp;
 
@@ -34,11 +34,11 @@ forward! {
         fn agent(project: ProjectId, id: AgentId) -> Option<AgentRow>;
         fn open_link(open: OpenLink) -> ();
         fn close_links(closes: Vec<CloseLink>) -> Vec<WorkerRow>;
-        fn close_replica_links(replica: Option<ReplicaId>, at: Timestamp) -> u64;
         fn record_reports(batch: ReportBatch) -> ();
         fn workers(project: ProjectId) -> Vec<WorkerRow>;
         fn queues(project: ProjectId) -> Vec<QueueRow>;
-        fn sweep_workers(now: Timestamp, silent_after: Duration) -> Vec<WorkerRow>;
+        fn worker_owners(project: ProjectId) -> Vec<WorkerOwner>;
+        fn sweep_workers(grant: &LeaseGrant, now: Timestamp, silent_after: Duration) -> Vec<WorkerRow>;
     }
     IdentityStore {
         fn has_users() -> bool;
@@ -74,6 +74,14 @@ impl TaskQueries for Planted {
         task: &TaskKey,
     ) -> Result<Option<TaskDetail>, StoreError> {
         self.store.task(project, task).await
+    }
+
+    async fn tasks_by_keys(
+        &self,
+        project: ProjectId,
+        keys: &[TaskKey],
+    ) -> Result<Vec<TaskSummary>, StoreError> {
+        self.store.tasks_by_keys(project, keys).await
     }
 
     async fn tasks(
@@ -115,6 +123,30 @@ impl TaskQueries for Planted {
 
 #[async_trait]
 impl Coordination for Planted {
+    async fn beat(&self, beat: ReplicaBeat) -> Result<BeatOutcome, StoreError> {
+        self.store.beat(beat).await
+    }
+
+    async fn forget_replica(&self, forget: ForgetReplica) -> Result<ForgetOutcome, StoreError> {
+        self.store.forget_replica(forget).await
+    }
+
+    async fn maintain(
+        &self,
+        grant: &LeaseGrant,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        self.store.maintain(grant, now).await
+    }
+
+    async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {
+        self.store.announce(announcement).await
+    }
+
+    fn announcements(&self) -> BoxStream<'static, Heard> {
+        self.store.announcements()
+    }
+
     async fn try_lease(&self, request: LeaseRequest) -> Result<LeaseOutcome, StoreError> {
         self.buggy_try_lease(request).await
     }
