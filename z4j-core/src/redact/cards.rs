@@ -1,9 +1,5 @@
 //! Numbers of payment cards in text.
 
-/// Finds, in ASCII JSON text without escapes, every number that [`has_card_number`] could hit.
-pub(super) const JSON_PATTERN: &str =
-    r"[^\w.][2-6](?:\d{12}|\d{3}[ -]\d{4}[ -]\d{4}[ -]\d|\d{3}[ -]\d{6}[ -]\d{4})";
-
 /// How printed numbers are grouped; ungrouped ones have 13 to 19 digits.
 const GROUPINGS: &[&[usize]] = &[&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]];
 const DIGITS_MIN: usize = 13;
@@ -31,7 +27,7 @@ const fn is_inside_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')
 }
 
-fn starts_card(bytes: &[u8]) -> bool {
+pub(super) fn starts_card(bytes: &[u8]) -> bool {
     let length = bytes
         .iter()
         .take(DIGITS_MAX + 1)

@@ -5,11 +5,15 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::config::{PatternError, RedactConfig, compile};
+use super::judge::{Judge, NeedsWalk, nests};
 use super::keys::KeyRules;
+use super::layers::any_layer;
+use super::needles::Needles;
 use super::printed::printed_members;
+use super::suspects::Sweep;
 use super::text::kept_part;
 use super::values::ValueRules;
-use super::{FieldContext, FieldDecision, FieldValue, PolicyId, Redactor};
+use super::{FieldContext, FieldDecision, FieldValue, PolicyId, Redactor, Survey};
 use crate::limits::{EXTRA_PATTERN_KEY_CHARS_MAX, KEY_CHARS_MAX, VALUE_DEPTH_MAX};
 
 /// The rules of wire §9, or with [`DefaultRedactor::strict`] more.
@@ -38,6 +42,9 @@ fn built_in(strict: bool) -> Rules {
         values: ValueRules::new(strict).expect("the built-in value patterns compile"),
     }
 }
+
+/// The words without which no built-in rule hits.
+static NEEDLES: LazyLock<Needles> = LazyLock::new(Needles::new);
 
 static PROTOCOL: LazyLock<Rules> = LazyLock::new(|| built_in(false));
 static STRICT: LazyLock<Rules> = LazyLock::new(|| built_in(true));
@@ -122,18 +129,67 @@ impl DefaultRedactor {
     }
 
     fn is_secret_text(&self, text: &str) -> bool {
-        let seen = if self.strict {
-            text.into()
-        } else {
-            kept_part(text, self.string_bytes_max)
-        };
-        self.rules.is_some_and(|rules| rules.values.hit(&seen))
-            || (self.strict && self.prints_a_secret_member(&seen))
+        if self.strict {
+            return self.shows_a_secret(text)
+                || any_layer(text, &|plain| self.shows_a_secret(plain));
+        }
+        self.shows_a_secret(&kept_part(text, self.string_bytes_max))
+    }
+
+    /// Whether a secret can be read in `text` without decoding anything.
+    fn shows_a_secret(&self, text: &str) -> bool {
+        self.rules.is_some_and(|rules| rules.values.hit(text))
+            || (self.strict && self.prints_a_secret_member(text))
             || self
                 .extra_values
                 .iter()
-                .any(|pattern| pattern.is_match(&seen))
+                .any(|pattern| pattern.is_match(text))
     }
+
+    /// What is to be done to `json`, and how much of it was looked at to tell.
+    ///
+    /// # Contract
+    /// The work grows with the length of the text only, whatever it says.
+    #[must_use]
+    pub fn survey_counted(&self, json: &str) -> (Survey, SurveyWork) {
+        let mut work = SurveyWork::default();
+        if !self.extra_keys.is_empty() || !self.extra_values.is_empty() {
+            return (Survey::Walk, work);
+        }
+        let mut sweep = Sweep::new(json);
+        let long = json.len() > self.string_bytes_max
+            && sweep
+                .unquoted(0, self.string_bytes_max.saturating_add(1))
+                .is_some();
+        if long || nests(json, VALUE_DEPTH_MAX) {
+            work.swept_bytes = sweep.work;
+            return (Survey::Walk, work);
+        }
+        let places = sweep.places(&NEEDLES);
+        work.swept_bytes = sweep.work;
+        if places.is_empty() {
+            return (Survey::Keep, work);
+        }
+        let mut judge = Judge::new(self, json);
+        let masks = judge.masks(&places);
+        work.judged_bytes = judge.judged_bytes;
+        let survey = match masks {
+            Ok(masks) if masks.is_empty() => Survey::Keep,
+            Ok(masks) => Survey::Mask(masks),
+            Err(NeedsWalk) => Survey::Walk,
+        };
+        (survey, work)
+    }
+}
+
+/// How much of a text was looked at before it was known what to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SurveyWork {
+    /// Bytes that were passed over in search of a place where a rule could hit, each as often as it was.
+    pub swept_bytes: usize,
+    /// Bytes of keys and values that the rules were asked about one by one: the slow part.
+    pub judged_bytes: usize,
 }
 
 impl Redactor for DefaultRedactor {
@@ -141,8 +197,8 @@ impl Redactor for DefaultRedactor {
         let custom = !self.extra_keys.is_empty() || !self.extra_values.is_empty();
         PolicyId::new(match (self.rules, self.strict, custom) {
             (None, _, _) => "none-1",
-            (Some(_), true, false) => "strict-2",
-            (Some(_), true, true) => "strict-2+custom",
+            (Some(_), true, false) => "strict-3",
+            (Some(_), true, true) => "strict-3+custom",
             (Some(_), false, false) => "protocol-2",
             (Some(_), false, true) => "protocol-2+custom",
         })
@@ -168,22 +224,12 @@ impl Redactor for DefaultRedactor {
     }
 
     fn may_touch(&self, json: &str) -> bool {
-        let plain = json.len() <= self.string_bytes_max
-            && json.is_ascii()
-            && !json.as_bytes().contains(&b'\\')
-            && opened(json) < VALUE_DEPTH_MAX
-            && self.extra_keys.is_empty()
-            && self.extra_values.is_empty();
-        !plain
-            || self
-                .rules
-                .is_some_and(|rules| rules.values.may_hit_json(json))
+        self.survey(json) != Survey::Keep
     }
-}
 
-/// An upper bound of how deep the text nests.
-fn opened(json: &str) -> usize {
-    json.bytes().filter(|byte| byte | 0x20 == b'{').count()
+    fn survey(&self, json: &str) -> Survey {
+        self.survey_counted(json).0
+    }
 }
 
 /// `name@host` as the worker of an event: what Celery calls its nodes.

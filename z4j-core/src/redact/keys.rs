@@ -3,7 +3,6 @@
 use regex::{Regex, RegexBuilder};
 
 use super::FieldValue;
-use crate::limits::KEY_CHARS_MAX;
 
 /// The names of wire §9; a key must match one of them as a whole.
 const NAMES: &str = concat!(
@@ -16,7 +15,7 @@ const NAMES: &str = concat!(
 /// Every ASCII key that the strict rules hit holds one of these. `key` alone is too common (`routing_key`) to be one.
 const TRIGGERS: &str = concat!(
     "pass|pwd|secret|token|auth|cookie|cred|ssn|social|card|cvv|cvc|session|bearer|",
-    r#"(?:api|private|access|account|encryption|signing|master|ssh)[^"]*key"#,
+    "(?:api|private|access|account|encryption|signing|master|ssh)(?s:.*)key",
 );
 
 /// The names of wire §9, and for the brain words anywhere in a key.
@@ -32,26 +31,12 @@ impl KeyRules {
         let names = RegexBuilder::new(&format!(r"\A(?:{NAMES})\z"))
             .case_insensitive(true)
             .build()?;
-        let triggers = RegexBuilder::new(&TRIGGERS.replace(r#"[^"]*"#, "(?s:.*)"))
-            .case_insensitive(true)
-            .build()?;
+        let triggers = RegexBuilder::new(TRIGGERS).case_insensitive(true).build()?;
         Ok(Self {
             names,
             triggers,
             strict,
         })
-    }
-
-    /// A pattern that finds, in ASCII JSON text without escapes, every key that a rule here could hit.
-    pub(super) fn json_pattern(strict: bool) -> String {
-        // A string that, if it is a key, is too long to be compared.
-        let long = format!(r#""[^"]{{{}}}"#, KEY_CHARS_MAX + 1);
-        if strict {
-            // The second one is a key inside text.
-            format!(r#""[^"]*(?:{TRIGGERS})[^"]*"\s*:|'[^'"]*(?:{TRIGGERS})[^'"]*'\s*:|{long}"#)
-        } else {
-            format!(r#""(?:{NAMES})"\s*:|{long}"#)
-        }
     }
 
     pub(super) fn hit(&self, key: &str, value: &FieldValue<'_>) -> bool {

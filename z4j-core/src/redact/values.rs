@@ -3,8 +3,7 @@
 use regex::bytes;
 use regex::{Regex, RegexBuilder};
 
-use super::cards::{self, has_card_number};
-use super::keys::KeyRules;
+use super::cards::has_card_number;
 use super::shapes::{STRICT_BOUNDED, strict_shapes};
 
 /// Shapes without word boundaries. W is `[\w-]` in ASCII. Open ends are cut to their minimum: a search needs no more.
@@ -33,8 +32,6 @@ const BOUNDED: &[&str] = &["SK[0-9a-f]{32}", r"\d{3}-\d{2}-\d{4}"];
 pub(super) struct ValueRules {
     /// Everything, on text that is ASCII only: one lazy DFA.
     ascii: bytes::Regex,
-    /// Everything and every suspicious key, on JSON text that is ASCII only and without escapes: one lazy DFA.
-    json: bytes::Regex,
     /// Everything without boundaries, with Unicode classes and case folding.
     unicode: Regex,
     /// The bounded shapes without and with their boundaries: Unicode boundaries are slow to search, so they are only
@@ -64,13 +61,8 @@ impl ValueRules {
                 .build()
         };
         let all = format!("{shapes}|{bounded}");
-        let mut json = format!("{}|{all}", KeyRules::json_pattern(strict));
-        if strict {
-            json = format!("{json}|{}", cards::JSON_PATTERN);
-        }
         Ok(Self {
             ascii: build_ascii(&all)?,
-            json: build_ascii(&json)?,
             unicode: build(&shapes)?,
             loose: build(&loose)?,
             bounded: build(&bounded)?,
@@ -86,10 +78,5 @@ impl ValueRules {
             return self.ascii.is_match(text.as_bytes());
         }
         self.unicode.is_match(text) || (self.loose.is_match(text) && self.bounded.is_match(text))
-    }
-
-    /// Whether a rule for keys or values could hit anything in ASCII JSON text without escapes; false alarms happen.
-    pub(super) fn may_hit_json(&self, json: &str) -> bool {
-        self.json.is_match(json.as_bytes())
     }
 }

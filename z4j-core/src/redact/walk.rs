@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sha2::{Digest, Sha256};
 
 use super::text::cut;
-use super::{FieldContext, FieldDecision, FieldValue, MARKER, Raw, Redacted, Redactor};
+use super::{FieldContext, FieldDecision, FieldValue, MARKER, Raw, Redacted, Redactor, Survey};
 use crate::keys::to_hex;
 use crate::limits::VALUE_DEPTH_MAX;
 use crate::wire::RawJson;
@@ -21,12 +22,10 @@ pub fn redact_json<'a>(
     raw: Raw<RawJson<'a>>,
 ) -> Redacted<Cow<'a, str>> {
     let json = raw.into_exposed().as_str();
-    let walked = catch_unwind(AssertUnwindSafe(|| {
-        if redactor.may_touch(json) {
-            rewrite(redactor, task_name, json).map_or_else(masked_json, Cow::Owned)
-        } else {
-            Cow::Borrowed(json)
-        }
+    let walked = catch_unwind(AssertUnwindSafe(|| match redactor.survey(json) {
+        Survey::Keep => Cow::Borrowed(json),
+        Survey::Mask(places) => with_markers(json, &places).map_or_else(masked_json, Cow::Owned),
+        Survey::Walk => rewrite(redactor, task_name, json).map_or_else(masked_json, Cow::Owned),
     }));
     Redacted::vouch(walked.unwrap_or_else(|_| masked_json()))
 }
@@ -61,8 +60,25 @@ pub fn redact_value(
     Redacted::vouch(value.unwrap_or_else(|_| MARKER.into()))
 }
 
+/// The marker as JSON text.
+const MARKER_JSON: &str = r#""[REDACTED]""#;
+
 const fn masked_json<'a>() -> Cow<'a, str> {
-    Cow::Borrowed(r#""[REDACTED]""#)
+    Cow::Borrowed(MARKER_JSON)
+}
+
+/// The text with markers in these places; `None` when they are no places of it, or do not ascend.
+fn with_markers(json: &str, places: &[Range<usize>]) -> Option<String> {
+    let mut out = String::with_capacity(json.len() + places.len() * MARKER_JSON.len());
+    let mut at = 0;
+    for place in places {
+        out.push_str(json.get(at..place.start)?);
+        json.get(place.clone())?;
+        out.push_str(MARKER_JSON);
+        at = place.end;
+    }
+    out.push_str(json.get(at..)?);
+    Some(out)
 }
 
 /// `None` when the text is no JSON, or its root was dropped.

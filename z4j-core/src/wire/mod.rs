@@ -22,6 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod batch_stream;
 mod canon;
 mod close;
 mod codec;
@@ -43,10 +44,11 @@ mod verify;
 
 /// Notes about JSON text, for the other modules of this crate that read or rewrite it.
 pub(crate) mod notes {
-    pub(crate) use super::canon::{members_of, text_of, write_text};
+    pub(crate) use super::canon::{members_of, text_of, unescape, write_text};
     pub(crate) use super::scan::{Kind, Node, Tape};
 }
 
+pub use batch_stream::{BatchGap, BatchStream};
 pub use canon::canonical_value;
 pub use close::CloseCode;
 pub use codec::{
@@ -58,7 +60,7 @@ pub use envelope::Verified;
 pub use event::{BatchEntry, Event, EventBatch, EventBatchAck};
 pub use frame::{Frame, FrameType, UnknownFrameType};
 pub use guard::{Received, ReplayGuard, Stamp};
-pub use handshake::{Hello, HelloAck, HostInfo};
+pub use handshake::{Hello, HelloAck, HelloAckStream, HelloStream, HostInfo, RESUMABLE_STREAM};
 pub use mac::{SessionBinding, frame_mac, signed_bytes};
 pub use raw::{DecodeError, RawJson};
 pub use refusal::{JsonError, Refusal, RefusalClass};
