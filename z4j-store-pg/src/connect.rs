@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::poll_fn;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Notification};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use z4j_core::env::Env;
 
@@ -20,6 +19,9 @@ use crate::url::{PgUrl, SslMode};
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// A peer that does not confirm what was sent is gone after this.
 const SILENT_PEER_WAIT: Duration = Duration::from_secs(30);
+
+/// Takes the text of each notification. It must not wait: nothing else moves on the connection meanwhile.
+pub(crate) type Ear = Box<dyn Fn(&str) + Send>;
 
 /// Makes connections to one database.
 #[derive(Clone)]
@@ -56,20 +58,17 @@ impl Connector {
         })
     }
 
-    /// A connection whose notifications, if somebody wants them, go to `heard`.
-    pub(crate) async fn connect(
-        &self,
-        heard: Option<mpsc::Sender<Notification>>,
-    ) -> Result<Line, Fault> {
+    /// A connection, whose notifications go to `ear`.
+    pub(crate) async fn connect(&self, ear: Option<Ear>) -> Result<Line, Fault> {
         let made = async {
             match &self.tls {
                 None => {
                     let (client, connection) = self.config.connect(NoTls).await?;
-                    Ok(Line::drive(client, connection, heard))
+                    Ok(Line::drive(client, connection, ear))
                 }
                 Some(tls) => {
                     let (client, connection) = self.config.connect(tls.clone()).await?;
-                    Ok(Line::drive(client, connection, heard))
+                    Ok(Line::drive(client, connection, ear))
                 }
             }
         };
@@ -95,11 +94,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    fn drive<S, T>(
-        client: Client,
-        mut connection: Connection<S, T>,
-        heard: Option<mpsc::Sender<Notification>>,
-    ) -> Self
+    fn drive<S, T>(client: Client, mut connection: Connection<S, T>, ear: Option<Ear>) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -108,9 +103,8 @@ impl Line {
             while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
                 match message {
                     Ok(AsyncMessage::Notification(notification)) => {
-                        if let Some(heard) = &heard {
-                            // Full: whoever reads is behind, and one hint more would tell it nothing.
-                            let _ = heard.try_send(notification);
+                        if let Some(ear) = &ear {
+                            ear(notification.payload());
                         }
                     }
                     Ok(_) => {}
@@ -122,6 +116,12 @@ impl Line {
             }
         });
         Self { client, driver }
+    }
+
+    /// Waits until the connection is gone.
+    pub(crate) async fn ended(&mut self) {
+        // How it ended was said where it ended.
+        let _ = (&mut self.driver).await;
     }
 
     /// Whether the connection is gone, so that another is needed.

@@ -3,16 +3,25 @@
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, SqlSafeStr};
+use z4j_core::store::Topic;
+
+use crate::fault::Fault;
+use crate::listen;
 
 /// The connection of one operation.
 pub(crate) struct Db<'c> {
     conn: &'c mut PgConnection,
     is_pooled: bool,
+    channel: &'c str,
 }
 
 impl<'c> Db<'c> {
-    pub(crate) const fn new(conn: &'c mut PgConnection, is_pooled: bool) -> Self {
-        Self { conn, is_pooled }
+    pub(crate) const fn new(conn: &'c mut PgConnection, is_pooled: bool, channel: &'c str) -> Self {
+        Self {
+            conn,
+            is_pooled,
+            channel,
+        }
     }
 
     /// A statement. Behind PgBouncer it is prepared without a name, because the next one may meet another server connection.
@@ -22,5 +31,23 @@ impl<'c> Db<'c> {
 
     pub(crate) const fn conn(&mut self) -> &mut PgConnection {
         self.conn
+    }
+
+    /// Hints at a change, to all brains, once the transaction is committed.
+    pub(crate) async fn wake(&mut self, topic: Topic) -> Result<(), Fault> {
+        match listen::word(topic) {
+            Some(word) => self.notify(word).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Tells all brains something once the transaction is committed.
+    pub(crate) async fn notify(&mut self, text: &str) -> Result<(), Fault> {
+        self.sql("SELECT pg_notify($1, $2)")
+            .bind(self.channel)
+            .bind(text)
+            .execute(&mut *self.conn)
+            .await?;
+        Ok(())
     }
 }

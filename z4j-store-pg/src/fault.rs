@@ -1,6 +1,6 @@
 //! Faults inside the store, and what callers are told of them.
 
-use z4j_core::store::{StoreError, StoreErrorKind};
+use z4j_core::store::{StoreError, StoreErrorKind, StreamHole};
 
 /// A fault before it has the name of the operation.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,12 @@ pub(crate) enum Fault {
     /// A cursor that this store did not make for this query.
     #[error("the cursor belongs to another query")]
     Cursor,
+    /// The caller lost the right to the write.
+    #[error("another holds the lease, or the caller counts as dead")]
+    Fenced,
+    /// A stream would go on beyond positions that are missing.
+    #[error(transparent)]
+    Hole(#[from] StreamHole),
     /// A start that is refused; one sentence that says what to do.
     #[error("{sentence}")]
     Refused {
@@ -49,6 +55,8 @@ impl Fault {
                 kind_of_state(state.code())
             }),
             Self::Corrupt(_) => StoreErrorKind::Corrupt,
+            Self::Fenced => StoreErrorKind::Fenced,
+            Self::Hole(_) => StoreErrorKind::StreamHole,
             Self::Cursor => StoreErrorKind::InvalidQuery,
             Self::Refused { kind, .. } => *kind,
             Self::Closed | Self::TooSlow => StoreErrorKind::Unavailable,

@@ -5,40 +5,49 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::broadcast;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
-use tokio_postgres::Notification;
 use tokio_util::sync::CancellationToken;
 use z4j_core::env::Env;
-use z4j_core::store::Topic;
+use z4j_core::store::{Announcement, Heard, Topic};
 
 use crate::connect::{Backoff, Connector, Line};
 use crate::fault::Fault;
 
 /// How often the listener notifies itself, and how long it waits to hear it.
 const SELF_CHECK: Duration = Duration::from_secs(3);
-/// Notifications that may wait for the listener.
-const HEARD_WAITING_MAX: usize = 256;
 /// Wake-ups that a slow subscriber may be behind before it misses some.
 const WAKEUPS_WAITING_MAX: usize = 64;
+/// Announcements that a slow listener may be behind before it is told that it missed some.
+const ANNOUNCEMENTS_WAITING_MAX: usize = 1024;
+/// The listener's own notifications, which nobody else has a use for.
+const SELF: &str = "self:";
+
+const TOPICS: [Topic; 3] = [Topic::Commands, Topic::Agents, Topic::People];
 
 /// How a topic is written in a notification.
 pub(crate) const fn word(topic: Topic) -> Option<&'static str> {
     match topic {
         Topic::Commands => Some("commands"),
         Topic::Agents => Some("agents"),
+        Topic::People => Some("people"),
         _ => None,
     }
 }
 
-const TOPICS: [Topic; 2] = [Topic::Commands, Topic::Agents];
-
 /// Hears what other brains, and this one, tell through the database.
 pub(crate) struct Listener {
-    wakeups: broadcast::Sender<Topic>,
+    board: Board,
     channel: String,
     state: Arc<State>,
     stop: CancellationToken,
+}
+
+/// Where what was heard is put up for everybody in this process.
+#[derive(Clone)]
+struct Board {
+    wakeups: broadcast::Sender<Topic>,
+    announcements: broadcast::Sender<Heard>,
 }
 
 #[derive(Debug, Default)]
@@ -50,17 +59,20 @@ struct State {
 impl Listener {
     /// Starts the task that keeps the connection. It ends with the listener.
     pub(crate) fn start(connector: Connector, schema: Option<&str>, env: Env) -> Self {
-        let (wakeups, _) = broadcast::channel(WAKEUPS_WAITING_MAX);
+        let board = Board {
+            wakeups: broadcast::Sender::new(WAKEUPS_WAITING_MAX),
+            announcements: broadcast::Sender::new(ANNOUNCEMENTS_WAITING_MAX),
+        };
         let listener = Self {
-            wakeups,
+            board,
             channel: channel(schema),
-            state: Arc::new(State::default()),
+            state: Arc::default(),
             stop: CancellationToken::new(),
         };
         let task = Task {
             connector,
             env,
-            wakeups: listener.wakeups.clone(),
+            board: listener.board.clone(),
             channel: listener.channel.clone(),
             state: Arc::clone(&listener.state),
         };
@@ -71,8 +83,12 @@ impl Listener {
         listener
     }
 
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Topic> {
-        self.wakeups.subscribe()
+    pub(crate) fn wakeups(&self) -> broadcast::Receiver<Topic> {
+        self.board.wakeups.subscribe()
+    }
+
+    pub(crate) fn announcements(&self) -> broadcast::Receiver<Heard> {
+        self.board.announcements.subscribe()
     }
 
     /// The channel on which z4j's brains of this schema notify each other.
@@ -105,6 +121,26 @@ impl fmt::Debug for Listener {
     }
 }
 
+impl Board {
+    // No receiver is no fault in either.
+    fn put_up(&self, text: &str) {
+        if let Some(topic) = TOPICS.into_iter().find(|topic| word(*topic) == Some(text)) {
+            let _ = self.wakeups.send(topic);
+        } else if !text.starts_with(SELF) {
+            let heard = Announcement::decode(text).map_or(Heard::MayHaveMissed, Heard::Announced);
+            let _ = self.announcements.send(heard);
+        }
+    }
+
+    /// What was told while nobody listened is not told again: one hint of each kind stands for it.
+    fn put_up_missed(&self) {
+        for topic in TOPICS {
+            let _ = self.wakeups.send(topic);
+        }
+        let _ = self.announcements.send(Heard::MayHaveMissed);
+    }
+}
+
 /// Channels belong to the whole database, schemas share it.
 fn channel(schema: Option<&str>) -> String {
     schema.map_or_else(|| "z4j".to_owned(), |schema| format!("z4j_{schema}"))
@@ -113,24 +149,37 @@ fn channel(schema: Option<&str>) -> String {
 struct Task {
     connector: Connector,
     env: Env,
-    wakeups: broadcast::Sender<Topic>,
+    board: Board,
     channel: String,
     state: Arc<State>,
+}
+
+/// A connection that listens, and how it proves that it hears.
+struct Ears {
+    line: Line,
+    /// What the listener says to itself.
+    own: String,
+    heard_itself: Arc<AtomicBool>,
 }
 
 impl Task {
     async fn run(self) {
         let mut backoff = Backoff::new(self.env.clone());
         loop {
-            let heard_for = match self.listen().await {
-                Ok((line, heard)) => {
+            match self.listen().await {
+                Ok(ears) => {
                     self.state.is_deaf.store(false, Ordering::Relaxed);
-                    // What was told while nobody listened is not told again.
-                    self.wake_all();
+                    self.board.put_up_missed();
                     let since = Instant::now();
-                    let why = self.serve(&line, heard).await;
-                    tracing::warn!(why, channel = %self.channel, "notifications from the database stopped; listening anew");
-                    since.elapsed()
+                    let why = self.serve(ears).await;
+                    tracing::warn!(
+                        why,
+                        channel = %self.channel,
+                        "notifications from the database stopped; listening anew"
+                    );
+                    if since.elapsed() > SELF_CHECK * 2 {
+                        backoff.reset();
+                    }
                 }
                 Err(fault) => {
                     let error = &fault as &dyn std::error::Error;
@@ -138,69 +187,57 @@ impl Task {
                         error,
                         "cannot listen for notifications from the database; trying again"
                     );
-                    Duration::ZERO
                 }
-            };
-            self.state.is_deaf.store(true, Ordering::Relaxed);
-            if heard_for > SELF_CHECK * 2 {
-                backoff.reset();
             }
+            self.state.is_deaf.store(true, Ordering::Relaxed);
             backoff.wait().await;
         }
     }
 
-    async fn listen(&self) -> Result<(Line, mpsc::Receiver<Notification>), Fault> {
-        let (sender, heard) = mpsc::channel(HEARD_WAITING_MAX);
-        let line = self.connector.connect(Some(sender)).await?;
+    async fn listen(&self) -> Result<Ears, Fault> {
+        let own = format!("{SELF}{:032x}", self.env.next_id());
+        let heard_itself = Arc::new(AtomicBool::new(true));
+        let (board, awaited, heard) = (self.board.clone(), own.clone(), Arc::clone(&heard_itself));
+        let line = self
+            .connector
+            .connect(Some(Box::new(move |text| {
+                if text == awaited {
+                    heard.store(true, Ordering::Relaxed);
+                } else {
+                    board.put_up(text);
+                }
+            })))
+            .await?;
         // The channel's name needs no quotes: the session checked the schema's.
         let listen = format!("LISTEN {}", self.channel);
         timeout(SELF_CHECK, line.client.batch_execute(&listen))
             .await
             .map_err(|_| Fault::TooSlow)??;
-        Ok((line, heard))
+        Ok(Ears {
+            line,
+            own,
+            heard_itself,
+        })
     }
 
-    /// Hands on what is heard, until the connection ends or is deaf; says which.
-    async fn serve(&self, line: &Line, mut heard: mpsc::Receiver<Notification>) -> &'static str {
-        let own = format!("self:{:032x}", self.env.next_id());
-        let notify = format!("NOTIFY {}, '{own}'", self.channel);
+    /// Waits until the connection ends or is deaf; says which.
+    async fn serve(&self, mut ears: Ears) -> &'static str {
+        let notify = format!("NOTIFY {}, '{}'", self.channel, ears.own);
         let mut check = interval(SELF_CHECK);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut is_awaited = false;
         loop {
             tokio::select! {
-                biased;
-                notification = heard.recv() => match notification {
-                    None => return "the connection ended",
-                    Some(notification) if notification.payload() == own => is_awaited = false,
-                    Some(notification) => self.hand_on(notification.payload()),
-                },
-                _ = check.tick() => {
-                    if is_awaited {
-                        return "it does not hear itself: behind PgBouncer, `listen_url` must name the server itself";
-                    }
-                    match timeout(SELF_CHECK, line.client.batch_execute(&notify)).await {
-                        Ok(Ok(())) => is_awaited = true,
-                        Ok(Err(_)) => return "the connection ended",
-                        Err(_) => return "the server does not answer",
-                    }
-                }
+                () = ears.line.ended() => return "the connection ended",
+                _ = check.tick() => {}
             }
-        }
-    }
-
-    fn hand_on(&self, payload: &str) {
-        for topic in TOPICS {
-            if word(topic) == Some(payload) {
-                // No receiver is no fault: a wake-up is a hint.
-                let _ = self.wakeups.send(topic);
+            if !ears.heard_itself.swap(false, Ordering::Relaxed) {
+                return "it does not hear itself: behind PgBouncer, `listen_url` must name the server itself";
             }
-        }
-    }
-
-    fn wake_all(&self) {
-        for topic in TOPICS {
-            let _ = self.wakeups.send(topic);
+            match timeout(SELF_CHECK, ears.line.client.batch_execute(&notify)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return "the connection ended",
+                Err(_) => return "the server does not answer",
+            }
         }
     }
 }

@@ -115,6 +115,19 @@ fn checksum(migration: &Migration) -> Vec<u8> {
     Sha256::digest(migration.sql.as_bytes()).to_vec()
 }
 
+/// One name for all migrations together.
+pub(crate) fn digest() -> String {
+    let mut all = Sha256::new();
+    for migration in MIGRATIONS {
+        all.update(checksum(migration));
+    }
+    let digest = all.finalize();
+    digest.iter().take(8).fold(String::new(), |mut text, byte| {
+        text.push_str(&format!("{byte:02x}"));
+        text
+    })
+}
+
 /// Fails unless the schema is exactly the one that this program knows.
 pub(crate) async fn check(conn: &mut PgConnection) -> Result<(), Fault> {
     let too_old = |found: u32| {

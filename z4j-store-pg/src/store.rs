@@ -53,6 +53,12 @@ impl PgStore {
             .map_err(|fault| fault.during("migrate database"))
     }
 
+    /// Names the schema that this program knows: the same for the same migrations, in lower-case hexadecimal.
+    #[must_use]
+    pub fn schema_digest() -> String {
+        migrate::digest()
+    }
+
     /// Connects to a database whose schema is up to date.
     ///
     /// # Errors
@@ -124,8 +130,9 @@ impl PgStore {
         if self.inner.session.is_pooled {
             return self.read_snapshot(context, request, work).await;
         }
+        let channel = self.inner.listener.channel();
         self.on_connection(limits::READ_TIME_MAX + READ_GRACE, async |conn| {
-            work(&mut Db::new(conn, false), request).await
+            work(&mut Db::new(conn, false, channel), request).await
         })
         .await
         .map_err(|fault| fault.during(context))
@@ -161,10 +168,11 @@ impl PgStore {
         T: Send,
         F: for<'t, 'c> Fn(&'t mut Db<'c>, &'t R) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync,
     {
-        let is_pooled = self.inner.session.is_pooled;
+        let (is_pooled, channel) = (self.inner.session.is_pooled, self.inner.listener.channel());
         self.on_connection(limit, async |conn| {
             let mut transaction = conn.begin_with(begin.clone()).await?;
-            match work(&mut Db::new(&mut transaction, is_pooled), request).await {
+            let mut db = Db::new(&mut transaction, is_pooled, channel);
+            match work(&mut db, request).await {
                 Ok(value) => {
                     transaction.commit().await?;
                     Ok(value)

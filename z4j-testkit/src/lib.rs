@@ -23,6 +23,7 @@
 //! - [`suite`]: the same for engine adapters, transports and redactors.
 //! - [`mem`]: the reference store. Read it to learn the contract; test against it, with faults on demand.
 //! - [`fake_agent`]: an agent that does what a script says, right or wrong.
+//! - `postgres` (feature `postgres`): fresh databases, and servers that tests may break.
 //! - `fixture` (feature `sim`): a real brain on a free port.
 
 pub mod conformance;
@@ -31,6 +32,8 @@ pub mod fake_agent;
 pub mod fixture;
 mod fresh;
 pub mod mem;
+#[cfg(all(feature = "postgres", unix))]
+pub mod postgres;
 pub mod suite;
 
 pub use fresh::Fresh;
