@@ -4,7 +4,8 @@ CREATE TABLE replicas (
     id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     beat       INTEGER NOT NULL,
     announced  INTEGER NOT NULL,
-    started_at INTEGER NOT NULL
+    started_at INTEGER NOT NULL,
+    clock      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Links of a program that knew no replicas: nobody would close them.

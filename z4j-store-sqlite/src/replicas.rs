@@ -30,14 +30,19 @@ pub(crate) fn beat(
         // The writer is one thread, so nobody can register between the look and the note.
         let _noted_before = earlier.set(rows.iter().map(|row| row.replica).collect());
         db.prepare_cached(
-            "INSERT INTO replicas (id, beat, announced, started_at) VALUES (?1, 0, 0, ?2) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO replicas (id, beat, announced, started_at, clock) VALUES (?1, 0, 0, ?2, ?2) ON CONFLICT (id) DO NOTHING",
         )?
         .execute(params![id, beat.now.as_micros()])?;
     }
     let mut update = db.prepare_cached(
-        "UPDATE replicas SET beat = beat + 1, announced = max(announced, ?2) WHERE id = ?1",
+        "UPDATE replicas SET beat = beat + 1, announced = max(announced, ?2), clock = ?3 WHERE id = ?1",
     )?;
-    if update.execute(params![id, row::signed(beat.announced)])? == 0 {
+    if update.execute(params![
+        id,
+        row::signed(beat.announced),
+        beat.now.as_micros()
+    ])? == 0
+    {
         return Ok(BeatOutcome::Buried);
     }
     Ok(BeatOutcome::Alive(all(db, earlier.get())?))
@@ -52,6 +57,7 @@ fn all(db: &Connection, earlier: Option<&BTreeSet<ReplicaId>>) -> Result<Vec<Rep
             beat: row::count(row, "beat")?,
             announced: row::count(row, "announced")?,
             started_at: row::time(row, "started_at")?,
+            clock: row::time(row, "clock")?,
             is_gone: earlier.is_some_and(|earlier| earlier.contains(&replica)),
         })
     })?;

@@ -13,7 +13,7 @@ pub struct ReplicaBeat {
     pub is_first: bool,
     /// The number of the latest announcement that it tried to make; 0 before the first one.
     pub announced: u64,
-    /// Its clock, for people only: nothing is decided by it.
+    /// Its clock. Kept, so that the others see how far theirs is from it.
     pub now: Timestamp,
 }
 
@@ -39,6 +39,8 @@ pub struct ReplicaRow {
     pub announced: u64,
     /// When it made itself known, by its own clock.
     pub started_at: Timestamp,
+    /// What its clock showed at its latest beat.
+    pub clock: Timestamp,
     /// The store is sure that its process has ended, so that nobody has to watch it first. A store that only one process
     /// at a time can use knows that of all that were before.
     pub is_gone: bool,

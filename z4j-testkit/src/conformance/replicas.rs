@@ -61,11 +61,22 @@ pub(super) async fn beat_counts_up_and_names_all(store: &dyn Store) {
     let rows = alive(beat(store, later(1, 5)).await);
     let shown: Vec<_> = rows
         .iter()
-        .map(|row| (row.replica, row.beat, row.announced, row.started_at))
+        .map(|row| {
+            (
+                row.replica,
+                row.beat,
+                row.announced,
+                row.started_at,
+                row.clock,
+            )
+        })
         .collect();
     assert_eq!(
         shown,
-        [(replica(1), 2, 5, at_s(0)), (replica(2), 1, 0, at_s(0)),]
+        [
+            (replica(1), 2, 5, at_s(0), at_s(-5)),
+            (replica(2), 1, 0, at_s(0), at_s(0)),
+        ]
     );
     assert!(rows.iter().all(|row| !row.is_gone), "both came just now");
     let again = alive(beat(store, first_beat(1)).await);

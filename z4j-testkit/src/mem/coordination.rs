@@ -86,6 +86,7 @@ fn beat(db: &mut Db, beat: &ReplicaBeat) -> BeatOutcome {
                 beat: 0,
                 announced: 0,
                 started_at: beat.now,
+                clock: beat.now,
                 is_gone: false,
             });
     }
@@ -93,6 +94,7 @@ fn beat(db: &mut Db, beat: &ReplicaBeat) -> BeatOutcome {
         return BeatOutcome::Buried;
     };
     row.beat += 1;
+    row.clock = beat.now;
     row.announced = row.announced.max(beat.announced);
     BeatOutcome::Alive(db.replicas.values().cloned().collect())
 }
