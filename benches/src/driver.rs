@@ -1,28 +1,19 @@
-//! Agents as a load: signed frames out, acknowledgements in, times kept.
+//! A closed loop of agents: as many frames in flight as agents have, acks in, times kept.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
-use futures_util::{SinkExt, StreamExt};
+use anyhow::Context;
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use hdrhistogram::Histogram;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-use z4j_core::env::Env;
-use z4j_core::keys::SecretKey;
-use z4j_core::wire::{self, FrameType, Hello, SessionBinding, Signer};
 
-use crate::client::Credentials;
-use crate::events::BenchEvent;
-use crate::ingest::own_cpu_seconds;
+use crate::credentials::Credentials;
+use crate::link::{Link, acked_index};
+use crate::meter::{Costs, Meter, Watched, number};
+use crate::payload::Payload;
 
-/// No run may take longer than this: an ack that never comes is a result, not a wait.
-const RUN_TIME_MAX: Duration = Duration::from_secs(180);
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// An ack that has not come this long after the last frame is a result, not a wait.
+const ACK_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// The shape of a run.
 #[derive(Clone, Copy, Debug)]
@@ -31,220 +22,163 @@ pub(crate) struct Load {
     pub(crate) connections: usize,
     /// Events in each frame.
     pub(crate) events_per_frame: usize,
-    /// Frames without an ack on one socket, at most.
-    pub(crate) in_flight_max: usize,
+    /// No frame is sent after this.
+    pub(crate) time_max: Duration,
+}
+
+impl Load {
+    /// As the published agent does: at most 256 frames in flight; of large frames as many as a brain reads ahead
+    /// (`UNCOMMITTED_BYTES_PER_CONNECTION_MAX`, 4 MiB).
+    const fn in_flight_max(self) -> usize {
+        if self.events_per_frame < 10 { 256 } else { 32 }
+    }
 }
 
 /// What a run gave.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     /// Events acknowledged; all that were sent.
-    pub(crate) events: usize,
+    pub(crate) events: u64,
+    /// Tasks that these events began.
+    pub(crate) tasks: u64,
     /// First send to last ack.
     pub(crate) took: Duration,
-    /// Median time from a frame's send to its ack.
-    pub ack_p50: Duration,
-    /// The same for one frame in a hundred.
-    pub ack_p99: Duration,
-    /// CPU time of this process.
-    pub(crate) driver_cpu_seconds: f64,
+    /// Send to ack of each frame, in microseconds.
+    pub(crate) acks: Histogram<u64>,
+    /// What it cost.
+    pub(crate) costs: Costs,
 }
 
-/// Sends `events` over the connections of `load`, a task's events all on one of them, and waits for every ack.
-pub(crate) async fn drive(
-    credentials: &[Credentials],
-    load: Load,
-    events: Vec<BenchEvent>,
-) -> anyhow::Result<Outcome> {
-    let total = events.len();
-    let mut links = Vec::with_capacity(load.connections);
-    for (index, payloads) in payloads(load, events).into_iter().enumerate() {
-        let credentials = credentials
-            .get(index % credentials.len())
-            .context("no credentials")?;
-        let (socket, signer) = connect(credentials, &format!("bench-{index}")).await?;
-        links.push((socket, signer, payloads));
+impl Outcome {
+    /// Events acknowledged in a second.
+    pub(crate) fn events_per_second(&self) -> f64 {
+        number(self.events) / self.took.as_secs_f64()
     }
-    let (began, cpu_before) = (Instant::now(), own_cpu_seconds());
+
+    /// A quantile of the time to an ack, in milliseconds.
+    pub(crate) fn ack_ms(&self, quantile: f64) -> f64 {
+        number(self.acks.value_at_quantile(quantile)) / 1_000.0
+    }
+}
+
+/// Opens `connections` links, spread over the credentials.
+pub(crate) async fn connect_all(
+    credentials: &[Credentials],
+    connections: usize,
+) -> anyhow::Result<Vec<Link>> {
+    crate::nofile::check(connections)?;
+    let mut links = Vec::with_capacity(connections);
+    for index in 0..connections {
+        let credentials = credentials
+            .get(index % credentials.len().max(1))
+            .context("no credentials")?;
+        links.push(Link::connect(credentials, &format!("bench-{index}")).await?);
+    }
+    Ok(links)
+}
+
+/// Sends what is in `lanes`, one for each link, until all is sent or the time is up, and waits for every ack.
+pub(crate) async fn drive(
+    links: Vec<Link>,
+    lanes: Vec<Vec<Payload>>,
+    load: Load,
+    watched: Watched,
+) -> anyhow::Result<Outcome> {
+    let meter = Meter::start(watched);
+    let began = Instant::now();
     let runs: Vec<_> = links
         .into_iter()
-        .map(|(socket, signer, payloads)| {
-            tokio::spawn(tokio::time::timeout(
-                RUN_TIME_MAX,
-                run_link(socket, signer, payloads, load.in_flight_max),
-            ))
+        .zip(lanes)
+        .map(|(link, lane)| {
+            let until = began + load.time_max;
+            let run = run_link(link, lane, load.in_flight_max(), until);
+            tokio::spawn(tokio::time::timeout(load.time_max + ACK_TIME_MAX, run))
         })
         .collect();
-    let mut times = Histogram::<u64>::new(3)?;
+    let (mut acks, mut events, mut tasks) = (Histogram::new(3)?, 0, 0);
+    let mut ended = began;
     for run in runs {
-        times.add(
-            run.await?
-                .context("not every frame was acknowledged in time")??,
-        )?;
+        let done = run
+            .await?
+            .context("not every frame was acknowledged in time")??;
+        acks.add(&done.acks)?;
+        events += done.events;
+        tasks += done.tasks;
+        ended = ended.max(done.ended);
     }
     Ok(Outcome {
-        events: total,
-        took: began.elapsed(),
-        ack_p50: Duration::from_micros(times.value_at_quantile(0.5)),
-        ack_p99: Duration::from_micros(times.value_at_quantile(0.99)),
-        driver_cpu_seconds: own_cpu_seconds() - cpu_before,
+        events,
+        tasks,
+        took: ended - began,
+        acks,
+        costs: meter.stop(),
     })
 }
 
-/// Frame payloads for each connection, rendered before the clock starts.
-fn payloads(load: Load, events: Vec<BenchEvent>) -> Vec<Vec<String>> {
-    let mut lanes: Vec<Vec<BenchEvent>> = vec![Vec::new(); load.connections];
-    for event in events {
-        let sum: usize = event.task_id.bytes().map(usize::from).sum();
-        lanes[sum % load.connections].push(event);
-    }
-    lanes
-        .iter()
-        .map(|lane| lane.chunks(load.events_per_frame).map(payload).collect())
-        .collect()
-}
-
-fn payload(events: &[BenchEvent]) -> String {
-    let mut out = String::from(r#"{"events":["#);
-    for (index, event) in events.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        event.write(&mut out);
-    }
-    out.push_str("]}");
-    out
+struct Done {
+    acks: Histogram<u64>,
+    events: u64,
+    tasks: u64,
+    ended: Instant,
 }
 
 async fn run_link(
-    mut socket: Socket,
-    mut signer: Signer,
-    payloads: Vec<String>,
+    mut link: Link,
+    lane: Vec<Payload>,
     in_flight_max: usize,
-) -> anyhow::Result<Histogram<u64>> {
-    let mut times = Histogram::<u64>::new(3)?;
-    let mut sent_at = Vec::with_capacity(payloads.len());
-    let mut acked = 0;
-    while acked < payloads.len() {
-        while sent_at.len() < payloads.len() && sent_at.len() - acked < in_flight_max {
-            let index = sent_at.len();
-            let frame = signer.sign_json(
-                FrameType::EventBatch,
-                &format!("ev_{index:032x}"),
-                payloads[index].as_bytes(),
-            )?;
-            socket.feed(Message::binary(frame)).await?;
-            sent_at.push(Instant::now());
+    until: Instant,
+) -> anyhow::Result<Done> {
+    let mut acks = Histogram::new(3)?;
+    let mut sent_at: Vec<Instant> = Vec::with_capacity(lane.len());
+    let (mut acked, mut events, mut tasks) = (0, 0, 0);
+    loop {
+        let mut now = Instant::now();
+        while let Some(frame) = lane.get(sent_at.len())
+            && sent_at.len() - acked < in_flight_max
+            && now < until
+        {
+            link.feed_batch(sent_at.len(), &frame.json).await?;
+            events += u64::from(frame.events);
+            tasks += u64::from(frame.tasks);
+            now = Instant::now();
+            sent_at.push(now);
         }
-        socket.flush().await?;
-        let message = socket.next().await.context("the brain closed the link")??;
-        if let Some(index) = acked_index(&message)? {
-            acked += 1;
-            let began = sent_at
-                .get(index)
-                .context("an ack for a frame that was not sent")?;
-            times.record(u64::try_from(began.elapsed().as_micros())?)?;
+        link.socket.flush().await?;
+        if acked == sent_at.len() {
+            break;
+        }
+        let message = link.socket.next().await;
+        let mut next = Some(message.context("the brain closed the link")??);
+        // All that has arrived is taken before anything is sent: acks of one commit come together.
+        while let Some(message) = next {
+            acked += count(&message, &sent_at, &mut acks)?;
+            let ready = link.socket.next().now_or_never().flatten();
+            next = ready.transpose()?;
         }
     }
-    socket.close(None).await?;
-    Ok(times)
+    let ended = Instant::now();
+    // The brain may have closed its side already; every ack is here.
+    let _ = link.socket.close(None).await;
+    Ok(Done {
+        acks,
+        events,
+        tasks,
+        ended,
+    })
 }
 
-/// The index in the acknowledged frame's id. The ack's MAC is not checked: the driver shall cost as little as it can.
-fn acked_index(message: &Message) -> anyhow::Result<Option<usize>> {
-    const MEMBER: &[u8] = br#""acked_id":"ev_"#;
-    let bytes: &[u8] = match message {
-        Message::Binary(bytes) => bytes,
-        Message::Text(text) => text.as_bytes(),
-        Message::Close(frame) => bail!("the brain closed the link: {frame:?}"),
-        _ => return Ok(None),
+/// Records the time of an ack; answers whether the message was one.
+fn count(
+    message: &Message,
+    sent_at: &[Instant],
+    acks: &mut Histogram<u64>,
+) -> anyhow::Result<usize> {
+    let Some(index) = acked_index(message)? else {
+        return Ok(0);
     };
-    let Some(at) = bytes
-        .windows(MEMBER.len())
-        .position(|window| window == MEMBER)
-    else {
-        return Ok(None);
-    };
-    let digits = bytes
-        .get(at + MEMBER.len()..at + MEMBER.len() + 32)
-        .context("a short ack id")?;
-    Ok(Some(usize::from_str_radix(
-        std::str::from_utf8(digits)?,
-        16,
-    )?))
-}
-
-async fn connect(credentials: &Credentials, worker_id: &str) -> anyhow::Result<(Socket, Signer)> {
-    let url = format!("{}/ws/agent", credentials.url.replacen("http", "ws", 1));
-    let mut request = url.into_client_request()?;
-    let bearer = format!("Bearer {}", credentials.token).parse()?;
-    request.headers_mut().insert("authorization", bearer);
-    let (mut socket, _) = connect_async(request).await?;
-    let env = Env::system();
-    let id = wire::new_frame_id(FrameType::Hello, &env);
-    socket
-        .send(Message::binary(wire::encode_hello(&id, &hello(worker_id))?))
-        .await?;
-    let answer = socket.next().await.context("no answer to hello")??;
-    let (Message::Binary(_) | Message::Text(_)) = &answer else {
-        bail!("hello was answered with {answer:?}");
-    };
-    let ack = wire::decode_hello_ack(&answer.into_data())?;
-    let binding = SessionBinding {
-        agent_id: ack.agent_id,
-        project_id: ack.project_id,
-        session_id: ack.session_id,
-    };
-    let key = SecretKey::from_hmac_secret(&credentials.hmac_secret)?;
-    Ok((socket, Signer::new(&key, binding, env)))
-}
-
-fn hello(worker_id: &str) -> Hello {
-    Hello {
-        protocol_version: "2".into(),
-        agent_version: "1.13.0".into(),
-        framework: "bare".into(),
-        engines: vec!["celery".into()],
-        schedulers: Vec::new(),
-        capabilities: [("celery".to_owned(), vec!["retry_task".to_owned()])].into(),
-        host: wire::HostInfo::default(),
-        worker_id: Some(worker_id.into()),
-        worker_role: None,
-        worker_pid: None,
-        worker_started_at: None,
-        runtime_features: Vec::new(),
-    }
-}
-
-/// A connected agent that says nothing more.
-#[derive(Debug)]
-pub(crate) struct IdleLink {
-    open: Arc<AtomicBool>,
-    reader: tokio::task::JoinHandle<()>,
-}
-
-impl IdleLink {
-    /// Connects and says hello; pings are answered from then on.
-    pub(crate) async fn open(credentials: &Credentials, worker_id: &str) -> anyhow::Result<Self> {
-        let (mut socket, _) = connect(credentials, worker_id).await?;
-        let open = Arc::new(AtomicBool::new(true));
-        let flag = Arc::clone(&open);
-        let reader = tokio::spawn(async move {
-            while let Some(Ok(_)) = socket.next().await {}
-            flag.store(false, Ordering::Release);
-        });
-        Ok(Self { open, reader })
-    }
-
-    /// Whether the brain still holds the link.
-    #[must_use]
-    pub(crate) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire)
-    }
-}
-
-impl Drop for IdleLink {
-    fn drop(&mut self) {
-        self.reader.abort();
-    }
+    let sent_at = sent_at
+        .get(index)
+        .context("an ack for a frame that was not sent")?;
+    acks.record(u64::try_from(sent_at.elapsed().as_micros())?.max(1))?;
+    Ok(1)
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use crate::client::Admin;
-use crate::driver::IdleLink;
-use crate::process::BrainProcess;
+use crate::idle::IdleLink;
+use crate::meter::{mib, number, usage_of};
+use crate::process::Launch;
 use crate::report::Report;
 
 const STARTS: usize = 5;
@@ -24,13 +25,13 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<Report> {
     let mut fresh_ms = Vec::new();
     for index in 0..STARTS {
         let dir = folder.path().join(format!("fresh-{index}"));
-        let (_brain, took) = BrainProcess::start(binary, &dir)?;
+        let (_brain, took) = Launch::new(binary, &dir, None)?.start()?;
         fresh_ms.push(took.as_secs_f64() * 1_000.0);
     }
     let dir = folder.path().join("fresh-0");
     let mut again_ms = Vec::new();
     for _ in 0..STARTS {
-        let (_brain, took) = BrainProcess::start(binary, &dir)?;
+        let (_brain, took) = Launch::new(binary, &dir, None)?.start()?;
         again_ms.push(took.as_secs_f64() * 1_000.0);
     }
     starts(&mut report, "start to ready, new data dir", &mut fresh_ms);
@@ -51,53 +52,46 @@ fn starts(report: &mut Report, name: &str, took_ms: &mut [f64]) {
 }
 
 async fn memory(report: &mut Report, binary: &Path, dir: &Path) -> anyhow::Result<()> {
-    let (brain, _) = BrainProcess::start(binary, dir)?;
+    let launch = Launch::new(binary, dir, None)?;
+    let (brain, _) = launch.start()?;
+    let rss_kib = || usage_of(brain.pid()).map(|usage| usage.rss_kib);
     tokio::time::sleep(SETTLE).await;
-    let idle = brain.usage()?;
-    report.line("idle, no agents", &[("rss_mib", mib(idle.rss_kib))]);
+    report.line("idle, no agents", &[("rss_mib", mib(rss_kib()?))]);
     // Sign-in hashes a password with 64 MiB and minting writes: the base for the agents is read after both.
-    let admin = Admin::sign_in(&brain.url).await?;
+    let admin = Admin::sign_in(&launch.url(), &Launch::login()).await?;
     let mut credentials = Vec::new();
     for index in 0..IDLE_AGENTS / LINKS_PER_AGENT {
-        credentials.push(admin.mint(&format!("footprint-{index}")).await?);
+        let minted = admin.mint(&format!("footprint-{index}")).await?;
+        credentials.push(minted.credentials);
     }
     tokio::time::sleep(SETTLE).await;
-    let base = brain.usage()?;
-    report.line("idle, signed in", &[("rss_mib", mib(base.rss_kib))]);
+    let base = rss_kib()?;
+    report.line("idle, signed in", &[("rss_mib", mib(base))]);
     let mut links = Vec::with_capacity(IDLE_AGENTS);
     for index in 0..IDLE_AGENTS {
         let credentials = &credentials[index / LINKS_PER_AGENT];
         links.push(IdleLink::open(credentials, &format!("bench-{index}")).await?);
     }
     tokio::time::sleep(SETTLE).await;
-    let with_agents = brain.usage()?;
+    let with_agents = rss_kib()?;
     ensure!(
-        links.iter().all(|link| link.is_open()),
+        links.iter().all(IdleLink::is_open),
         "the brain closed idle links"
     );
     drop(links);
     tokio::time::sleep(SETTLE).await;
-    let after = brain.usage()?;
-    let each = mib(with_agents.rss_kib.saturating_sub(base.rss_kib)) * 100.0 / count(IDLE_AGENTS);
+    let after = rss_kib()?;
+    let hundreds = number(u64::try_from(IDLE_AGENTS)?) / 100.0;
     report.line(
         format!("{IDLE_AGENTS} idle agents"),
         &[
-            ("rss_mib", mib(with_agents.rss_kib)),
-            ("mib_per_100_agents", each),
-            ("rss_mib_after", mib(after.rss_kib)),
+            ("rss_mib", mib(with_agents)),
+            (
+                "mib_per_100_agents",
+                mib(with_agents.saturating_sub(base)) / hundreds,
+            ),
+            ("rss_mib_after", mib(after)),
         ],
     );
     Ok(())
-}
-
-fn mib(kib: u64) -> f64 {
-    count(usize::try_from(kib).unwrap_or(usize::MAX)) / 1_024.0
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of a bench are far below 2^52"
-)]
-const fn count(value: usize) -> f64 {
-    value as f64
 }

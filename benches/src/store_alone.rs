@@ -1,10 +1,9 @@
 //! What the store does with the same rows and nobody in front of it: the measure for everything above.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use bytes::Bytes;
 use secrecy::SecretString;
 use serde_json::value::RawValue;
@@ -14,28 +13,60 @@ use z4j_brain::config::BrainSecrets;
 use z4j_core::id::{AgentId, ProjectId};
 use z4j_core::identity::{self, EventOrigin};
 use z4j_core::redact::Redacted;
-use z4j_core::store::{EventOutcome, EventStore, IngestBatch, IngestEvent, Store};
+use z4j_core::store::{EventOutcome, IngestBatch, IngestEvent, Store};
 use z4j_core::task::{EventKind, TaskEvent};
 use z4j_core::time::Timestamp;
-use z4j_store_sqlite::SqliteStore;
 
 use crate::events::BenchEvent;
-use crate::process::{ADMIN_EMAIL, ADMIN_PASSWORD};
+use crate::meter::{Costs, Meter, Watched, number};
 
-/// Events per transaction: what the brain's committer takes at most.
+/// Events per transaction.
 pub(crate) const IDEAL_BATCH_EVENTS: usize = 2_000;
 
-/// Events per second that a fresh SQLite store takes in ideal batches, parsing and the task merge included.
-pub(crate) async fn sqlite(dir: &Path, events: &[BenchEvent]) -> anyhow::Result<f64> {
-    let store = Arc::new(SqliteStore::in_dir(dir).context("the store could not be opened")?);
-    let (project, agent) = tenant(&store).await?;
-    let engine: Arc<str> = Arc::from("celery");
+/// Whose rows they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tenant {
+    /// The project.
+    pub(crate) project: ProjectId,
+    /// The agent that reports.
+    pub(crate) agent: AgentId,
+}
+
+/// Events per second that a fresh store takes in ideal batches, parsing and the task merge included. The driver's CPU
+/// holds the store's own.
+pub(crate) async fn measure(
+    store: &Arc<dyn Store>,
+    events: &[BenchEvent],
+    postgres: Option<u32>,
+) -> anyhow::Result<(f64, Costs)> {
+    let tenant = tenant(store).await?;
+    let meter = Meter::start(Watched {
+        brain: None,
+        postgres,
+    });
     let began = Instant::now();
+    let inserted = ingest(store, tenant, events).await?;
+    let seconds = began.elapsed().as_secs_f64();
+    ensure!(
+        inserted == events.len(),
+        "{inserted} of {} events were stored",
+        events.len()
+    );
+    Ok((number(u64::try_from(inserted)?) / seconds, meter.stop()))
+}
+
+/// Stores `events` in ideal batches; answers how many were new.
+pub(crate) async fn ingest(
+    store: &Arc<dyn Store>,
+    tenant: Tenant,
+    events: &[BenchEvent],
+) -> anyhow::Result<usize> {
+    let engine: Arc<str> = Arc::from("celery");
     let mut inserted = 0;
     for chunk in events.chunks(IDEAL_BATCH_EVENTS) {
         let rows = chunk
             .iter()
-            .map(|event| row(project, agent, &engine, event))
+            .map(|event| row(tenant, &engine, event))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let at = chunk.last().map_or(Timestamp::EPOCH, |event| event.at);
         let receipt = store.ingest(IngestBatch::new(at, rows)).await?;
@@ -45,53 +76,41 @@ pub(crate) async fn sqlite(dir: &Path, events: &[BenchEvent]) -> anyhow::Result<
             .filter(|outcome| matches!(outcome, EventOutcome::Inserted))
             .count();
     }
-    ensure!(
-        inserted == events.len(),
-        "{inserted} of {} events were stored",
-        events.len()
-    );
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "event counts of a bench are far below 2^52"
-    )]
-    let rate = events.len() as f64 / began.elapsed().as_secs_f64();
-    Ok(rate)
+    Ok(inserted)
 }
 
 /// A project and an agent for the rows to belong to.
-async fn tenant(store: &Arc<SqliteStore>) -> anyhow::Result<(ProjectId, AgentId)> {
+pub(crate) async fn tenant(store: &Arc<dyn Store>) -> anyhow::Result<Tenant> {
     let secret = || SecretString::from("a secret of one bench run on a folder of its own");
     let secrets = BrainSecrets {
         master: secret(),
         session: secret(),
         audit: secret(),
     };
-    let brain = Brain::builder(
-        Arc::clone(store) as Arc<dyn Store>,
-        secrets,
-        PasswordSignIn::default(),
-    )
-    .build()?;
+    let brain = Brain::builder(Arc::clone(store), secrets, PasswordSignIn::default()).build()?;
     let operator = brain.operator();
     operator
-        .bootstrap_admin(ADMIN_EMAIL, &SecretString::from(ADMIN_PASSWORD))
+        .bootstrap_admin("bench@example.org", &secret())
         .await?;
     let agent = operator.mint_agent("default", "bench").await?;
-    Ok((agent.project_id, agent.agent_id))
+    Ok(Tenant {
+        project: agent.project_id,
+        agent: agent.agent_id,
+    })
 }
 
-fn row(
-    project: ProjectId,
-    agent: AgentId,
+/// An event as the brain hands it to the store.
+pub(crate) fn row(
+    tenant: Tenant,
     engine: &Arc<str>,
     event: &BenchEvent,
 ) -> anyhow::Result<IngestEvent> {
     let kind = EventKind::parse(event.kind);
     let raw: &RawValue = serde_json::from_str(&event.data)?;
-    let task = TaskEvent::from_data(kind.clone(), event.at, Some(agent), raw);
+    let task = TaskEvent::from_data(kind.clone(), event.at, Some(tenant.agent), raw);
     Ok(IngestEvent {
         id: identity::event_id(&EventOrigin {
-            project,
+            project: tenant.project,
             engine,
             task_id: &event.task_id,
             kind: event.kind,
@@ -100,8 +119,8 @@ fn row(
             frame_id: "",
             index: 0,
         }),
-        project_id: project,
-        agent_id: agent,
+        project_id: tenant.project,
+        agent_id: tenant.agent,
         engine: Arc::clone(engine),
         kind,
         task_id: event.task_id.as_str().into(),
