@@ -1,0 +1,249 @@
+//! The SQL of one part of a list.
+//!
+//! A part can be read along the index of its order, so that a page costs a page; conditions that the index does not hold are
+//! tested row by row. When those let few rows through, reading along the order may pass millions in vain, and gathering the
+//! few by another index is better: [`super::list`] decides, after a look at a bounded number of rows.
+
+use z4j_core::id::ProjectId;
+use z4j_core::store::TaskFilter;
+use z4j_core::task::TaskState;
+
+use super::order::{Part, Position};
+use super::sql::{Sql, Value};
+
+/// One part of one list, from a position on.
+#[derive(Clone, Debug)]
+pub(super) struct Walk<'a> {
+    pub(super) project: ProjectId,
+    pub(super) filter: &'a TaskFilter,
+    pub(super) part: Part,
+    /// Any of these; empty for any at all.
+    pub(super) states: Vec<TaskState>,
+    /// After this position, which is in this part.
+    pub(super) after: Option<Position>,
+}
+
+/// What a condition is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Name,
+    Queue,
+    Worker,
+    Engine,
+    States,
+    Window,
+    Membership,
+}
+
+impl<'a> Walk<'a> {
+    /// The part from its beginning or from `after` on; `None` when nothing can be in it.
+    pub(super) fn new(
+        project: ProjectId,
+        filter: &'a TaskFilter,
+        part: Part,
+        after: Option<&Position>,
+    ) -> Option<Self> {
+        let states = part.states(filter)?;
+        let after = after.filter(|(value, _, _)| value.is_some() == part.column().is_some());
+        Some(Self {
+            project,
+            filter,
+            part,
+            states,
+            after: after.cloned(),
+        })
+    }
+
+    /// Whether the index of the walk holds every condition but a search.
+    pub(super) fn is_exact(&self) -> bool {
+        self.rest(&mut Sql::default()).is_empty()
+    }
+
+    /// `SELECT columns` along the index, with `rest` tested on each row. Its order and limit are to follow.
+    pub(super) fn along(&self, sql: &mut Sql, columns: &str, rest: &[String]) {
+        let ranges = self.ranges(sql);
+        let keyset = self.keyset(sql);
+        let mut branches = Vec::with_capacity(ranges.len());
+        for mut conditions in ranges {
+            conditions.extend(keyset.clone());
+            conditions.extend(rest.iter().cloned());
+            branches.push(format!(
+                "SELECT {columns} FROM tasks WHERE {}",
+                conditions.join(" AND ")
+            ));
+        }
+        if let [branch] = branches.as_slice() {
+            sql.push(branch);
+        } else {
+            let united = branches.join(" UNION ALL ");
+            sql.push(&format!("SELECT {columns} FROM ({united}) ranges"));
+        }
+    }
+
+    /// All conditions but those of the owner and of the search.
+    pub(super) fn every_condition(&self, sql: &mut Sql) -> Vec<String> {
+        let mut conditions = self.conditions(sql, &[]);
+        conditions.extend(self.keyset(sql));
+        conditions
+    }
+
+    /// All conditions at once, and the way to the rows is the database's choice.
+    pub(super) fn all(&self, sql: &mut Sql, columns: &str) {
+        let mut conditions = vec![self.owner(sql)];
+        conditions.extend(self.every_condition(sql));
+        sql.push(&format!(
+            "SELECT {columns} FROM tasks WHERE {}",
+            conditions.join(" AND ")
+        ));
+    }
+
+    pub(super) fn order(&self, sql: &mut Sql, limit: u32) {
+        let direction = self.part.direction();
+        let leading = self
+            .part
+            .column()
+            .map(|column| format!("{column} {direction}, "));
+        sql.push(&format!(
+            " ORDER BY {}engine {direction}, task_id {direction} LIMIT ",
+            leading.unwrap_or_default()
+        ));
+        sql.push_number(limit);
+    }
+
+    /// The conditions that the index of the walk does not hold.
+    pub(super) fn rest(&self, sql: &mut Sql) -> Vec<String> {
+        let mut held = vec![];
+        match self.part {
+            Part::Changed { .. } | Part::Ended => {
+                held.extend([About::States, About::Window]);
+                held.extend(self.key().map(|(about, _, _)| about));
+            }
+            Part::Received | Part::Ran => held.push(About::Membership),
+            Part::NotRan => held.extend([About::Membership, About::Engine]),
+            Part::NotReceived | Part::NotEnded => held.push(About::Engine),
+        }
+        self.conditions(sql, &held)
+    }
+
+    /// The conditions of each range of the index.
+    fn ranges(&self, sql: &mut Sql) -> Vec<Vec<String>> {
+        let mut start = vec![self.owner(sql)];
+        match self.part {
+            Part::Changed { .. } | Part::Ended => {
+                let key = self.key();
+                if let Some((_, column, value)) = key {
+                    start.push(format!("{column} = {}", sql.mark(Value::text(value))));
+                }
+                start.extend(self.window(sql));
+                self.split_by_state(sql, &start, key.is_some())
+            }
+            Part::Received | Part::Ran => {
+                start.extend(self.part.membership().map(str::to_owned));
+                vec![start]
+            }
+            Part::NotRan | Part::NotReceived | Part::NotEnded => {
+                if self.part == Part::NotRan {
+                    start.extend(self.part.membership().map(str::to_owned));
+                }
+                start.extend(self.engine(sql));
+                vec![start]
+            }
+        }
+    }
+
+    /// Indexes by name, queue and worker have the state before the time: each state is a range of its own.
+    fn split_by_state(&self, sql: &mut Sql, start: &[String], has_key: bool) -> Vec<Vec<String>> {
+        let states = match self.states.as_slice() {
+            [] if has_key => TaskState::ALL.as_slice(),
+            [] => return vec![start.to_vec()],
+            states => states,
+        };
+        let mut ranges = Vec::with_capacity(states.len());
+        for state in states {
+            let mark = sql.mark(Value::text(state.as_str()));
+            let mut range = start.to_vec();
+            range.push(format!("state = {mark}"));
+            ranges.push(range);
+        }
+        ranges
+    }
+
+    /// The exact condition that leads the index of a walk by change.
+    fn key(&self) -> Option<(About, &'static str, &'a str)> {
+        let filter = self.filter;
+        let keys = [
+            (About::Name, "name", &filter.name),
+            (About::Worker, "worker", &filter.worker),
+            (About::Queue, "queue", &filter.queue),
+        ];
+        keys.into_iter()
+            .find_map(|(about, column, value)| Some((about, column, value.as_deref()?)))
+    }
+
+    pub(super) fn owner(&self, sql: &mut Sql) -> String {
+        let project = sql.mark(Value::Uuid(*self.project.as_uuid()));
+        format!("project_id = {project}")
+    }
+
+    fn engine(&self, sql: &mut Sql) -> Option<String> {
+        let engine = self.filter.engine.as_deref()?;
+        Some(format!("engine = {}", sql.mark(Value::text(engine))))
+    }
+
+    pub(super) fn window(&self, sql: &mut Sql) -> Vec<String> {
+        let bounds = [(">=", self.filter.since), ("<", self.filter.until)];
+        let mut conditions = Vec::new();
+        for (comparison, bound) in bounds {
+            if let Some(at) = bound {
+                let mark = sql.mark(Value::Int(at.as_micros()));
+                conditions.push(format!("state_at {comparison} {mark}"));
+            }
+        }
+        conditions
+    }
+
+    fn conditions(&self, sql: &mut Sql, held: &[About]) -> Vec<String> {
+        let filter = self.filter;
+        let mut conditions = Vec::new();
+        let exact = [
+            (About::Name, "name", &filter.name),
+            (About::Queue, "queue", &filter.queue),
+            (About::Worker, "worker", &filter.worker),
+        ];
+        for (about, column, value) in exact {
+            if let Some(value) = value.as_deref().filter(|_| !held.contains(&about)) {
+                conditions.push(format!("{column} = {}", sql.mark(Value::text(value))));
+            }
+        }
+        if !held.contains(&About::Engine) {
+            conditions.extend(self.engine(sql));
+        }
+        if !held.contains(&About::States) && !self.states.is_empty() {
+            let states = sql.mark(Value::states(&self.states));
+            conditions.push(format!("state = ANY({states})"));
+        }
+        if !held.contains(&About::Window) {
+            conditions.extend(self.window(sql));
+        }
+        if !held.contains(&About::Membership) {
+            conditions.extend(self.part.membership().map(str::to_owned));
+        }
+        conditions
+    }
+
+    fn keyset(&self, sql: &mut Sql) -> Option<String> {
+        let (value, engine, task_id) = self.after.as_ref()?;
+        let beyond = self.part.beyond();
+        let engine = sql.mark(Value::text(engine));
+        let task_id = sql.mark(Value::text(task_id));
+        match (self.part.column(), value) {
+            (Some(column), Some(value)) => {
+                let value = sql.mark(Value::Int(*value));
+                Some(format!(
+                    "({column}, engine, task_id) {beyond} ({value}, {engine}, {task_id})"
+                ))
+            }
+            _ => Some(format!("(engine, task_id) {beyond} ({engine}, {task_id})")),
+        }
+    }
+}
