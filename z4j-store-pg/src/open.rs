@@ -10,6 +10,7 @@ use crate::checks;
 use crate::config::PgConfig;
 use crate::connect::Connector;
 use crate::fault::Fault;
+use crate::ingest::Ingest;
 use crate::listen::Listener;
 use crate::migrate;
 use crate::session::Session;
@@ -36,6 +37,12 @@ pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
         config.schema.as_deref(),
         config.env.clone(),
     );
+    let ingest = Ingest::new(
+        connector.clone(),
+        &session,
+        config.env.clone(),
+        config.write_time_max,
+    );
     let pool = PgPoolOptions::new()
         .max_connections(config.connections)
         .acquire_timeout(config.connection_wait)
@@ -55,6 +62,7 @@ pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
         pool,
         connector,
         listener,
+        ingest,
     })
 }
 

@@ -14,6 +14,7 @@ use crate::config::PgConfig;
 use crate::connect::Connector;
 use crate::db::Db;
 use crate::fault::Fault;
+use crate::ingest::Ingest;
 use crate::listen::Listener;
 use crate::migrate::{self, Migrated};
 use crate::open;
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     /// Makes connections beside the pool, to the same place.
     pub(crate) connector: Connector,
     pub(crate) listener: Listener,
+    pub(crate) ingest: Ingest,
 }
 
 impl PgStore {
@@ -77,6 +79,7 @@ impl PgStore {
     /// Closes every connection. Later calls fail as `Unavailable`.
     pub async fn close(&self) {
         self.inner.listener.stop();
+        self.inner.ingest.close();
         self.inner.pool.close().await;
     }
 
