@@ -2,14 +2,23 @@
 //!
 //! An event is in one of three places: *waiting*, in a *batch* (a frame with an id that stays), or *undecided*: evicted
 //! from memory while its frame was under way, so that only an ack or its absence says whether it was lost.
+//!
+//! Every event has a position in the agent's stream (`reliability.md` D11). On a link to a brain that resumes streams,
+//! frames go out in the order of positions and say where they stand, and positions that will never come are declared.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use z4j_core::limits;
 use z4j_core::redact::Redacted;
+use z4j_core::wire::BatchStream;
 
 use crate::config::BufferLimits;
+
+mod course;
+
+pub(crate) use course::AheadOfUs;
+use course::Course;
 
 /// Events in one frame; far below what a brain takes, so that one refused frame costs little.
 pub(crate) const EVENTS_PER_FRAME: usize = 500;
@@ -18,6 +27,13 @@ const EVENT_OVERHEAD_BYTES: usize = 32;
 
 /// One event as it will stand in a frame.
 pub(crate) type EventJson = Redacted<Box<str>>;
+
+/// An event and its place in the agent's stream, from 1.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    position: u64,
+    pub(crate) json: EventJson,
+}
 
 /// What a push or a deadline cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +59,9 @@ pub(crate) enum Due<'a> {
         /// The frame's id, the same at every send.
         id: &'a str,
         /// Its events, oldest first.
-        events: &'a [EventJson],
+        events: &'a [Kept],
+        /// Where they stand in the stream, for a brain that resumes it.
+        stream: Option<&'a BatchStream>,
     },
     /// One event was larger than any frame and is gone.
     Oversize,
@@ -52,7 +70,8 @@ pub(crate) enum Due<'a> {
 #[derive(Debug)]
 struct Batch {
     id: String,
-    events: Vec<EventJson>,
+    events: Vec<Kept>,
+    stream: Option<BatchStream>,
     bytes: usize,
     /// When it was last sent on this link; `None` when it was not.
     sent_at: Option<Duration>,
@@ -62,6 +81,7 @@ struct Batch {
 struct Undecided {
     id: String,
     events: u64,
+    last_position: u64,
     sent_at: Duration,
 }
 
@@ -69,7 +89,8 @@ struct Undecided {
 #[derive(Debug)]
 pub(crate) struct EventBuffer {
     limits: BufferLimits,
-    waiting: VecDeque<EventJson>,
+    course: Course,
+    waiting: VecDeque<Kept>,
     batches: VecDeque<Batch>,
     undecided: Vec<Undecided>,
     events: usize,
@@ -80,6 +101,7 @@ impl EventBuffer {
     pub(crate) const fn new(limits: BufferLimits) -> Self {
         Self {
             limits,
+            course: Course::new(),
             waiting: VecDeque::new(),
             batches: VecDeque::new(),
             undecided: Vec::new(),
@@ -117,7 +139,10 @@ impl EventBuffer {
         }
         self.events += 1;
         self.bytes += bytes;
-        self.waiting.push_back(event);
+        self.waiting.push_back(Kept {
+            position: self.course.assign(),
+            json: event,
+        });
         evicted
     }
 
@@ -145,13 +170,14 @@ impl EventBuffer {
         Some(Due::Batch {
             id: &batch.id,
             events: &batch.events,
+            stream: batch.stream.as_ref(),
         })
     }
 
     /// When the next frame must be sent again, if no ack comes.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let batches = self.batches.iter().filter_map(|batch| batch.sent_at);
-        let undecided = self.undecided.iter().map(|frame| frame.sent_at);
+        let undecided = self.expiring().iter().map(|frame| frame.sent_at);
         batches
             .chain(undecided)
             .min()
@@ -161,20 +187,94 @@ impl EventBuffer {
     /// The brain has the frame `id`. An unknown id is a late or repeated ack and changes nothing.
     pub(crate) fn acknowledge(&mut self, id: &str) -> usize {
         if let Some(index) = self.batches.iter().position(|batch| batch.id == id) {
-            return self
-                .batches
-                .remove(index)
-                .map_or(0, |batch| self.forget(&batch));
+            return self.batches.remove(index).map_or(0, |batch| {
+                self.course.acknowledged(last_position(&batch.events));
+                self.forget(&batch)
+            });
         }
         self.undecided.retain(|frame| frame.id != id);
         0
     }
 
+    /// Drops the frame `id`, which cannot be sent, and says how many events it held.
+    pub(crate) fn discard(&mut self, id: &str) -> usize {
+        let Some(index) = self.batches.iter().position(|batch| batch.id == id) else {
+            return 0;
+        };
+        self.batches.remove(index).map_or(0, |batch| {
+            if let Some(first) = batch.events.first() {
+                self.course.never_sent(first.position);
+            }
+            self.forget(&batch)
+        })
+    }
+
     /// A link is up: what was under way on the last one is due at once. Frames that are larger than the new limit are
-    /// taken apart.
-    pub(crate) fn link_up(&mut self, payload_bytes_max: usize) {
+    /// taken apart. `stored` is where the brain's copy of the stream ends, if it keeps one: what lies before is settled.
+    ///
+    /// # Errors
+    /// [`AheadOfUs`] when the brain says that it has more of the stream than was ever made. Nothing changes then.
+    pub(crate) fn link_up(
+        &mut self,
+        payload_bytes_max: usize,
+        stored: Option<u64>,
+    ) -> Result<Evicted, AheadOfUs> {
+        self.course.resume(stored)?;
+        let lost = self.decide_evicted(stored);
+        match stored {
+            Some(position) => self.resume_after(position),
+            None => self.resend_batches(payload_bytes_max),
+        }
+        Ok(lost)
+    }
+
+    /// The link is gone: no ack can decide any more what was evicted under way. The next brain may, if this one keeps the
+    /// stream.
+    pub(crate) fn link_down(&mut self) -> Evicted {
         for batch in &mut self.batches {
             batch.sent_at = None;
+        }
+        if self.course.is_resumable() {
+            Evicted::default()
+        } else {
+            self.decide_evicted(None)
+        }
+    }
+
+    /// What was evicted under way is stored if the brain's copy of the stream reaches so far, else it is lost.
+    fn decide_evicted(&mut self, stored: Option<u64>) -> Evicted {
+        let mut lost = Evicted::default();
+        for frame in self.undecided.drain(..) {
+            if stored.is_none_or(|position| position < frame.last_position) {
+                lost.add(1, frame.events);
+            }
+        }
+        lost
+    }
+
+    /// Goes on in the order of positions: everything is framed anew, without what the brain has.
+    fn resume_after(&mut self, position: u64) {
+        while let Some(batch) = self.batches.pop_back() {
+            self.unframe(batch);
+        }
+        self.waiting
+            .make_contiguous()
+            .sort_unstable_by_key(|kept| kept.position);
+        while self
+            .waiting
+            .front()
+            .is_some_and(|kept| kept.position <= position)
+        {
+            if let Some(kept) = self.waiting.pop_front() {
+                self.forget_one(&kept);
+            }
+        }
+    }
+
+    fn resend_batches(&mut self, payload_bytes_max: usize) {
+        for batch in &mut self.batches {
+            batch.sent_at = None;
+            batch.stream = None;
         }
         for index in (0..self.batches.len()).rev() {
             if self
@@ -190,21 +290,21 @@ impl EventBuffer {
         }
     }
 
-    /// The link is gone: no ack can decide any more what was evicted under way.
-    pub(crate) fn link_down(&mut self) -> Evicted {
-        let mut lost = Evicted::default();
-        for frame in self.undecided.drain(..) {
-            lost.add(1, frame.events);
+    /// Evicted frames that are given up when no ack comes. Where a brain keeps the stream, it decides about them.
+    fn expiring(&self) -> &[Undecided] {
+        if self.course.is_resumable() {
+            &[]
+        } else {
+            &self.undecided
         }
-        for batch in &mut self.batches {
-            batch.sent_at = None;
-        }
-        lost
     }
 
     /// Gives up on evicted frames whose ack did not come in time.
     pub(crate) fn expire(&mut self, now: Duration) -> Evicted {
         let mut lost = Evicted::default();
+        if self.course.is_resumable() {
+            return lost;
+        }
         self.undecided.retain(|frame| {
             let expired = is_due(Some(frame.sent_at), now);
             if expired {
@@ -224,23 +324,28 @@ impl EventBuffer {
         payload_bytes_max: usize,
         new_id: impl FnOnce() -> String,
     ) -> Option<Framed> {
-        let mut events = Vec::new();
+        let mut events: Vec<Kept> = Vec::new();
         let mut bytes = 0;
-        while let Some(event) = self.waiting.front() {
-            let more = wire_bytes(event);
-            if bytes + more > payload_bytes_max || events.len() == EVENTS_PER_FRAME {
+        while let Some(kept) = self.waiting.front() {
+            let more = wire_bytes(kept);
+            let is_next = events
+                .last()
+                .is_none_or(|before| before.position + 1 == kept.position);
+            let is_full = bytes + more > payload_bytes_max || events.len() == EVENTS_PER_FRAME;
+            if is_full || (!is_next && self.course.is_resumable()) {
                 break;
             }
             bytes += more;
             events.extend(self.waiting.pop_front());
         }
-        if events.is_empty() {
-            let event = self.waiting.pop_front()?;
-            self.forget_one(&event);
+        let Some(first) = events.first().map(|kept| kept.position) else {
+            let kept = self.waiting.pop_front()?;
+            self.forget_one(&kept);
             return Some(Framed::Oversize);
-        }
+        };
         self.batches.push_back(Batch {
             id: new_id(),
+            stream: self.course.place(first, last_position(&events)),
             events,
             bytes,
             sent_at: None,
@@ -255,6 +360,7 @@ impl EventBuffer {
                     self.forget(&batch);
                     self.undecided.push(Undecided {
                         events: count(batch.events.len()),
+                        last_position: last_position(&batch.events),
                         id: batch.id,
                         sent_at,
                     });
@@ -288,20 +394,24 @@ impl EventBuffer {
         evicted.add(1, 1);
     }
 
-    fn forget_one(&mut self, event: &EventJson) {
+    fn forget_one(&mut self, kept: &Kept) {
         self.events -= 1;
-        self.bytes -= cost(event);
+        self.bytes -= cost(&kept.json);
     }
 
     fn unframe(&mut self, batch: Batch) {
-        for event in batch.events.into_iter().rev() {
-            self.waiting.push_front(event);
+        for kept in batch.events.into_iter().rev() {
+            self.waiting.push_front(kept);
         }
     }
 
     fn forget(&mut self, batch: &Batch) -> usize {
         self.events -= batch.events.len();
-        self.bytes -= batch.events.iter().map(cost).sum::<usize>();
+        self.bytes -= batch
+            .events
+            .iter()
+            .map(|kept| cost(&kept.json))
+            .sum::<usize>();
         batch.events.len()
     }
 }
@@ -320,13 +430,19 @@ fn cost(event: &EventJson) -> usize {
 }
 
 /// Bytes of an event in a frame, with the comma that parts it from the next.
-fn wire_bytes(event: &EventJson) -> usize {
-    event.get().len() + 1
+fn wire_bytes(kept: &Kept) -> usize {
+    kept.json.get().len() + 1
+}
+
+fn last_position(events: &[Kept]) -> u64 {
+    events.last().map_or(0, |kept| kept.position)
 }
 
 fn count(events: usize) -> u64 {
     u64::try_from(events).unwrap_or(u64::MAX)
 }
 
+#[cfg(test)]
+mod stream_tests;
 #[cfg(test)]
 mod tests;

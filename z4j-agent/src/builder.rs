@@ -320,6 +320,8 @@ fn hello(env: &Env, adapters: &Adapters, process: ProcessLabels) -> Hello {
         worker_role: process.role,
         worker_pid: Some(process.id).filter(|pid| *pid <= i32::MAX.cast_unsigned()),
         worker_started_at: Some(now.to_string()),
+        // The driver offers its stream.
+        stream: None,
         runtime_features: by_reference
             .then(|| "retry_by_reference".to_owned())
             .into_iter()

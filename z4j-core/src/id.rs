@@ -80,6 +80,8 @@ uuid_id! {
     CommandId,
     /// One link between an agent process and a brain; fresh for each connection.
     LinkId,
+    /// One numbered run of an agent's events; the agent names it.
+    StreamId,
     /// The identity of a stored event, a pure function of what the agent sent.
     EventId,
     /// A row of the audit chain.

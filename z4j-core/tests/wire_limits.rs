@@ -158,6 +158,7 @@ fn hello_ack_numbers_have_caps() {
         session_id: "s".to_owned(),
         heartbeat_interval_seconds: heartbeat,
         max_frame_size_bytes: bytes,
+        stream: None,
     };
     for (heartbeat, fits) in [(0, false), (1, true), (3600, true), (3601, false)] {
         assert_eq!(ack(heartbeat, 1024).is_within_limits(), fits);

@@ -10,8 +10,8 @@ use z4j_core::wire::{Frame, Received, Signer};
 use crate::buffer::EventBuffer;
 use crate::commands::{CommandDesk, JobRequest};
 
-/// What a frame needs beside its payload, in bytes: id, nonce, time, sequence, MAC.
-const ENVELOPE_BYTES: usize = 512;
+/// What a frame needs beside its events, in bytes: id, nonce, time, sequence, MAC, and the place in the stream.
+const ENVELOPE_BYTES: usize = 1024;
 /// How long a heartbeat waits for the engines to say how they are.
 pub(super) const HEALTH_WAIT: Duration = Duration::from_secs(5);
 

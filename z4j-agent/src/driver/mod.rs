@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tracing::{info, warn};
 use z4j_core::env::Env;
+use z4j_core::id::StreamId;
 use z4j_core::keys::SecretKey;
 use z4j_core::session::{
     AgentInput, AgentSession, Backoff, BackoffPolicy, Established, Failure, FailureClass,
@@ -81,7 +82,10 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(setup: DriverSetup) -> Self {
+    pub(crate) fn new(mut setup: DriverSetup) -> Self {
+        setup
+            .hello
+            .offer_stream(StreamId::from_u128(setup.env.next_id()));
         let engines = setup.adapters.engines.iter();
         let engines = engines.map(|engine| engine.name.clone());
         let buffer_id = hex_id(&setup.env);
@@ -344,8 +348,20 @@ impl Driver {
     fn established(&mut self, established: Established) {
         let phase = std::mem::replace(&mut self.phase, Phase::Dialling);
         if let Phase::Greeting { session, .. } = phase {
+            let stored = established.ack.stream.map(|stream| stream.position);
             let live = Live::new(*session, established, self.env.elapsed());
-            self.buffer.link_up(live.payload_bytes_max());
+            match self.buffer.link_up(live.payload_bytes_max(), stored) {
+                Ok(lost) => self.declare(lost),
+                Err(ahead) => {
+                    warn!(
+                        stored = ahead.stored,
+                        made = ahead.assigned,
+                        "the brain has more of the stream than was ever made"
+                    );
+                    let class = FailureClass::Protocol;
+                    return self.fail(class, Some("stream_ahead".to_owned()));
+                }
+            }
             self.last_connect_at = Some(self.env.now());
             self.phase = Phase::Live(Box::new(live));
             info!("connected to the brain");

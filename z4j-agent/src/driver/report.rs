@@ -4,11 +4,11 @@ use bytes::Bytes;
 use tracing::warn;
 use z4j_core::limits;
 use z4j_core::session::FailureClass;
-use z4j_core::wire::{AgentStatus, FrameType, Heartbeat, SignError, new_frame_id};
+use z4j_core::wire::{AgentStatus, BatchStream, FrameType, Heartbeat, SignError, new_frame_id};
 
 use super::live::Transit;
 use super::{Driver, Phase};
-use crate::buffer::{Due, EventJson};
+use crate::buffer::{Due, Kept};
 use crate::commands::Answer;
 
 impl Driver {
@@ -120,10 +120,12 @@ impl Driver {
                     warn!("an event is larger than any frame that the brain takes and was dropped");
                     self.ledger.rejected_event();
                 }
-                Due::Batch { id, events } => {
-                    let signed =
-                        live.signer
-                            .sign_json(FrameType::EventBatch, id, &batch_payload(events));
+                Due::Batch { id, events, stream } => {
+                    let signed = live.signer.sign_json(
+                        FrameType::EventBatch,
+                        id,
+                        &batch_payload(events, stream),
+                    );
                     match signed {
                         Ok(frame) => {
                             live.sending(Transit::Other);
@@ -135,7 +137,7 @@ impl Driver {
                             // does, the frame must not block those behind it.
                             warn!(%error, events = events.len(), "a frame of events cannot be signed and was dropped");
                             let id = id.to_owned();
-                            for _ in 0..self.buffer.acknowledge(&id) {
+                            for _ in 0..self.buffer.discard(&id) {
                                 self.ledger.rejected_event();
                             }
                         }
@@ -186,16 +188,21 @@ impl Driver {
     }
 }
 
-fn batch_payload(events: &[EventJson]) -> Vec<u8> {
-    let bytes: usize = events.iter().map(|event| event.get().len() + 1).sum();
-    let mut payload = Vec::with_capacity(bytes + 16);
+fn batch_payload(events: &[Kept], stream: Option<&BatchStream>) -> Vec<u8> {
+    let bytes: usize = events.iter().map(|kept| kept.json.get().len() + 1).sum();
+    let mut payload = Vec::with_capacity(bytes + 64);
     payload.extend_from_slice(br#"{"events":["#);
-    for (index, event) in events.iter().enumerate() {
+    for (index, kept) in events.iter().enumerate() {
         if index > 0 {
             payload.push(b',');
         }
-        payload.extend_from_slice(event.get().as_bytes());
+        payload.extend_from_slice(kept.json.get().as_bytes());
     }
-    payload.extend_from_slice(b"]}");
+    payload.push(b']');
+    if let Some(Ok(place)) = stream.map(serde_json::to_vec) {
+        payload.extend_from_slice(br#","stream":"#);
+        payload.extend_from_slice(&place);
+    }
+    payload.push(b'}');
     payload
 }

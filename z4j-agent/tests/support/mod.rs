@@ -163,6 +163,7 @@ impl Brain {
             session_id: format!("{:032x}", self.env.next_id()),
             heartbeat_interval_seconds: 1,
             max_frame_size_bytes: 1 << 20,
+            stream: None,
         }
     }
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use z4j_core::store::{
-    EventOutcome, IngestBatch, IngestEvent, IngestReceipt, PoisonFrame, StoreError, TaskChange,
+    EventOutcome, IngestBatch, IngestEvent, IngestReceipt, PoisonFrame, StoreError, StoreErrorKind,
+    TaskChange,
 };
+use z4j_core::wire::CloseCode;
 
 use super::frame::PendingFrame;
 use super::redact;
@@ -68,7 +70,11 @@ pub(super) async fn commit(
                 parts.extend([rest, part]);
                 continue;
             }
-            Fate::Refused(_) => match part.pop() {
+            Fate::Refused(error) => match part.pop() {
+                Some(frame) if error.kind() == StoreErrorKind::StreamHole => {
+                    send_back(&frame);
+                    continue;
+                }
                 Some(frame) => one_by_one(shared, frame).await,
                 None => continue,
             },
@@ -77,6 +83,13 @@ pub(super) async fn commit(
         // The receiver ends after this sender, so it is there.
         let _ = settled.send(settlement).await;
     }
+}
+
+/// A frame whose stream cannot go on there: what lies before it came on another way and is not stored. The agent is told
+/// to come back, and then goes on where the store is.
+fn send_back(frame: &PendingFrame) {
+    tracing::warn!(agent = %frame.link.agent.name, link = %frame.link.id, "a link is closed: its stream has a hole in the store");
+    frame.link.close(CloseCode::GoingAway);
 }
 
 /// Commits the events of a frame each for itself: one that the store refuses goes to the quarantine, its neighbours do
@@ -100,13 +113,18 @@ async fn one_by_one(shared: &Shared, frame: PendingFrame) -> Option<Settlement> 
         }
     }
     let poison = [frame.poison.as_slice(), &refused].concat();
-    let quarantine = || IngestBatch::new(shared.env.now(), Vec::new()).with_poison(poison.clone());
-    match write(shared, quarantine).await {
-        Fate::Done(_) => {}
-        Fate::Refused(error) => {
-            tracing::error!(agent = %frame.link.agent.name, error = %chain(&error), "the store refuses even the quarantine entry");
+    // Apart from each other: what the quarantine refuses must not hold the stream up.
+    let nothing = || IngestBatch::new(shared.env.now(), Vec::new());
+    let quarantine = || nothing().with_poison(poison.clone());
+    let streams = || nothing().with_streams(frame.streams.clone());
+    for rest in [&quarantine as &(dyn Fn() -> IngestBatch + Sync), &streams] {
+        match write(shared, rest).await {
+            Fate::Done(_) => {}
+            Fate::Refused(error) => {
+                tracing::error!(agent = %frame.link.agent.name, error = %chain(&error), "the store refuses even the quarantine entry");
+            }
+            Fate::GivenUp => return None,
         }
-        Fate::GivenUp => return None,
     }
     let frames = vec![SettledFrame { frame, outcomes }];
     Some(Settlement { frames, changes })
@@ -140,7 +158,14 @@ fn batch_of(shared: &Shared, frames: &[PendingFrame]) -> IngestBatch {
         .flat_map(|frame| &frame.poison)
         .cloned()
         .collect();
-    IngestBatch::new(shared.env.now(), events).with_poison(poison)
+    let streams = frames
+        .iter()
+        .flat_map(|frame| &frame.streams)
+        .cloned()
+        .collect();
+    IngestBatch::new(shared.env.now(), events)
+        .with_poison(poison)
+        .with_streams(streams)
 }
 
 async fn ingest(shared: &Shared, batch: IngestBatch) -> Result<IngestReceipt, StoreError> {
@@ -151,6 +176,8 @@ async fn ingest(shared: &Shared, batch: IngestBatch) -> Result<IngestReceipt, St
                 tracing::info!("the store takes events again");
             }
         }
+        // The store works; what it was given does not fit.
+        Err(error) if error.kind() == StoreErrorKind::StreamHole => {}
         Err(error) => {
             shared.metrics.store_fault(error.kind().as_str());
             if shared.health.fail(error) {

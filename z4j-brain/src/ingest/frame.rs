@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use z4j_core::limits;
-use z4j_core::store::{IngestEvent, PoisonFrame};
+use z4j_core::store::{IngestEvent, PoisonFrame, StreamSegment};
 
 use crate::link::LinkHandle;
 
@@ -22,6 +22,8 @@ pub(crate) struct PendingFrame {
     pub(crate) events: Vec<IngestEvent>,
     /// Those that cannot.
     pub(crate) poison: Vec<PoisonFrame>,
+    /// What it adds to the agent's stream; empty on links that agreed on none.
+    pub(crate) streams: Vec<StreamSegment>,
     /// What it takes of the brain's memory.
     pub(crate) permits: Permits,
     /// When it was read, by the clock that never goes back.

@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use z4j_core::limits;
 use z4j_core::session::{BrainInput, BrainSession};
-use z4j_core::wire::{CloseCode, Frame, FrameType, Received, Refusal, Verified};
+use z4j_core::wire::{CloseCode, EventBatch, Frame, FrameType, Received, Refusal, Verified};
 
 use super::ends::{Incoming, Reader};
 use super::handle::LinkHandle;
 use super::pace::Pace;
 use super::session::End;
+use super::stream::LinkStream;
 use crate::dispatch::Answer;
 use crate::ingest::{Decoder, Heard, LinkBudget, PendingFrame, Permits, RefusalNote, Vitals};
 use crate::shared::Shared;
@@ -28,16 +29,23 @@ pub(super) struct Inbound {
     session: BrainSession,
     decoder: Decoder,
     vitals: Vitals,
+    stream: Option<LinkStream>,
     budget: LinkBudget,
     pace: Pace,
     silence_max: Duration,
 }
 
 impl Inbound {
-    pub(super) fn new(shared: Arc<Shared>, link: Arc<LinkHandle>, session: BrainSession) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        link: Arc<LinkHandle>,
+        session: BrainSession,
+        stream: Option<LinkStream>,
+    ) -> Self {
         Self {
             decoder: Decoder::new(&link.agent),
             vitals: Vitals::default(),
+            stream,
             budget: shared.committer.budget(),
             pace: Pace::new(limits::FRAMES_PER_SECOND_MAX, limits::FRAMES_BURST_MAX),
             silence_max: silence_max(shared.config.agents.heartbeat_interval),
@@ -93,8 +101,7 @@ impl Inbound {
                     () = self.shared.links.reading.cancelled() => return std::future::pending().await,
                     permits = self.budget.take(frame.len()) => permits.ok_or(End::Gone)?,
                 };
-                self.batch(&verified, &frame, permits, received);
-                Ok(())
+                self.batch(&verified, &frame, permits, received)
             }
             FrameType::CommandAck | FrameType::CommandResult => {
                 // Rare, and large: an idle link must not keep room for it.
@@ -115,11 +122,26 @@ impl Inbound {
         frame: &Bytes,
         permits: Permits,
         received: Received,
-    ) {
+    ) -> Result<(), End> {
         let shared = &*self.shared;
-        let mut decoded = match verified.decode() {
-            Ok(Frame::EventBatch(batch)) => self.decoder.batch(shared, &verified.id, &batch, frame),
-            _ => self
+        let decoded = verified.decode();
+        let batch = match &decoded {
+            Ok(Frame::EventBatch(batch)) => Some(batch),
+            _ => None,
+        };
+        let streams = match &mut self.stream {
+            None => Vec::new(),
+            Some(stream) => match stream.take(batch.unwrap_or(&EventBatch::default())) {
+                Ok(segments) => segments,
+                Err(note) => {
+                    shared.reports.refuse(shared, &self.link.agent, &note);
+                    return Err(End::Close(CloseCode::BadRequest));
+                }
+            },
+        };
+        let mut decoded = match batch {
+            Some(batch) => self.decoder.batch(shared, &verified.id, batch, frame),
+            None => self
                 .decoder
                 .malformed(shared, &verified.id, verified.payload),
         };
@@ -145,9 +167,11 @@ impl Inbound {
             received: decoded.received,
             events: decoded.events,
             poison: decoded.poison,
+            streams,
             permits,
             read_at: received.elapsed,
         });
+        Ok(())
     }
 
     /// What an agent says of itself. What cannot be read costs the frame and not the link.

@@ -14,6 +14,7 @@ mod registry;
 pub(crate) mod seam;
 mod session;
 mod socket;
+mod stream;
 mod tokens;
 mod writer;
 pub(crate) mod ws;

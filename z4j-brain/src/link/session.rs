@@ -69,6 +69,7 @@ async fn greet<R: Reader, W: Writer>(
         link,
         session,
         signer,
+        stream: agent_stream,
     } = match greeted {
         Ok(agreed) => agreed,
         Err(Failed::Gone) => return None,
@@ -83,7 +84,12 @@ async fn greet<R: Reader, W: Writer>(
         .publish(link.project_id(), Delta::Agent(link.agent_id()));
     shared.dispatcher.wake();
     Some(Box::new(Live {
-        inbound: Inbound::new(Arc::clone(&shared), Arc::clone(&link), session),
+        inbound: Inbound::new(
+            Arc::clone(&shared),
+            Arc::clone(&link),
+            session,
+            agent_stream,
+        ),
         shared,
         link,
         signer,

@@ -8,8 +8,8 @@ use crate::id::{AgentId, LinkId, ProjectId};
 use crate::keys::SecretKey;
 use crate::limits;
 use crate::wire::{
-    CloseCode, FrameType, Hello, HelloAck, Received, Refusal, SessionBinding, Signer, Verified,
-    Verifier, decode_hello, encode_hello_ack, new_frame_id,
+    CloseCode, FrameType, Hello, HelloAck, HelloAckStream, Received, Refusal, SessionBinding,
+    Signer, Verified, Verifier, decode_hello, encode_hello_ack, new_frame_id,
 };
 
 /// What a brain grants an agent whose token it knows.
@@ -29,6 +29,8 @@ pub struct Grant {
     pub heartbeat_interval_seconds: u32,
     /// Largest frame that we take, in bytes.
     pub frame_bytes_max: u32,
+    /// Where the agent's stream goes on, if it offered one.
+    pub stream: Option<HelloAckStream>,
 }
 
 impl Grant {
@@ -43,6 +45,7 @@ impl Grant {
             brain_version: String::new(),
             heartbeat_interval_seconds: limits::HEARTBEAT_INTERVAL_SECONDS_DEFAULT,
             frame_bytes_max: 1 << 20,
+            stream: None,
         }
     }
 
@@ -179,6 +182,7 @@ impl BrainSession {
             session_id: binding.session_id.clone(),
             heartbeat_interval_seconds: grant.heartbeat_interval_seconds,
             max_frame_size_bytes: grant.frame_bytes_max,
+            stream: grant.stream,
         };
         let id = new_frame_id(FrameType::HelloAck, env);
         let hello_ack = encode_hello_ack(&id, &ack).map_err(|_| NotAccepting)?;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::tasks::TaskSummary;
-use super::{Page, PageRequest, StoreError};
+use super::{Page, PageRequest, StoreError, StreamGap, StreamKey, StreamSegment};
 use crate::id::{AgentId, EventId, ProjectId, TaskKey};
 use crate::redact::Redacted;
 use crate::task::{EventKind, TaskEvent, Transition};
@@ -26,6 +26,9 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     ///   [`crate::task::counter_delta`] only.
     /// - An event that can never be stored must not fail its neighbours ([`EventOutcome::Poison`]); among these are
     ///   events of a project that does not exist.
+    /// - Streams move in the same transaction: each of [`IngestBatch::streams`] in turn, by [`StreamSegment::beyond`]; the
+    ///   new part of a gap is kept. Where one has a hole, nothing of the batch is written
+    ///   ([`super::StoreErrorKind::StreamHole`]).
     /// - The same batch again must leave the same rows.
     ///
     /// # Errors
@@ -42,6 +45,22 @@ pub trait EventStore: Debug + Send + Sync + 'static {
         task: &TaskKey,
         page: PageRequest,
     ) -> Result<Page<EventRow>, StoreError>;
+
+    /// Up to which position nothing of a stream is missing; 0 for an unknown one.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    async fn stream_position(&self, stream: StreamKey) -> Result<u64, StoreError>;
+
+    /// The positions of a stream that were declared lost, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    async fn stream_gaps(
+        &self,
+        stream: StreamKey,
+        limit: u32,
+    ) -> Result<Vec<StreamGap>, StoreError>;
 }
 
 /// One event on its way into the store.
@@ -100,6 +119,8 @@ pub struct IngestBatch {
     pub events: Vec<IngestEvent>,
     /// What could not become an event.
     pub poison: Vec<PoisonFrame>,
+    /// What the batch adds to resumable streams, in order for each of them.
+    pub streams: Vec<StreamSegment>,
 }
 
 impl IngestBatch {
@@ -110,6 +131,7 @@ impl IngestBatch {
             received_at,
             events,
             poison: Vec::new(),
+            streams: Vec::new(),
         }
     }
 
@@ -117,6 +139,13 @@ impl IngestBatch {
     #[must_use]
     pub fn with_poison(mut self, poison: Vec<PoisonFrame>) -> Self {
         self.poison = poison;
+        self
+    }
+
+    /// Adds what moves streams.
+    #[must_use]
+    pub fn with_streams(mut self, streams: Vec<StreamSegment>) -> Self {
+        self.streams = streams;
         self
     }
 }

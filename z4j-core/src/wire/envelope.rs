@@ -126,14 +126,18 @@ impl<'a> Envelope<'a> {
     }
 
     fn events(&self) -> Result<EventBatch<'a>, DecodeError> {
-        let Some((index, node)) = self.payload_member("events") else {
-            return Ok(EventBatch::default());
+        let mut batch = match self.payload_member("events") {
+            None => EventBatch::default(),
+            Some((_, node)) if node.kind == Kind::Null => EventBatch::default(),
+            Some((index, node)) if node.kind == Kind::Array => {
+                EventBatch::from_notes(&self.tape, index, node)?
+            }
+            Some(_) => return Err(DecodeError::because("events_not_a_list")),
         };
-        match node.kind {
-            Kind::Null => Ok(EventBatch::default()),
-            Kind::Array => EventBatch::from_notes(&self.tape, index, node),
-            _ => Err(DecodeError::because("events_not_a_list")),
+        if let Some((_, node)) = self.payload_member("stream") {
+            batch.stream = RawJson::known(self.tape.span(node)).decode()?;
         }
+        Ok(batch)
     }
 }
 

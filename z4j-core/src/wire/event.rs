@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::batch_stream::BatchStream;
 use super::canon::{members_of, text_of};
 use super::scan::{Kind, Node, Tape};
 use super::{DecodeError, RawJson};
@@ -14,6 +15,8 @@ use crate::limits;
 pub struct EventBatch<'a> {
     /// The events in the order sent.
     pub entries: Vec<BatchEntry<'a>>,
+    /// Where the events stand in the agent's stream; only on links that agreed on one.
+    pub stream: Option<BatchStream>,
 }
 
 /// One event of a batch.
@@ -60,15 +63,23 @@ impl<'a> EventBatch<'a> {
         struct Payload<'a> {
             #[serde(borrow, default)]
             events: RawJson<'a>,
+            #[serde(default)]
+            stream: Option<BatchStream>,
         }
         let payload: Payload<'a> = payload.decode()?;
         if payload.events.is_null() {
-            return Ok(Self::default());
+            return Ok(Self {
+                stream: payload.stream,
+                ..Self::default()
+            });
         }
         let tape = Tape::parse(payload.events.as_str().as_bytes())
             .map_err(|_| DecodeError::because("not_json"))?;
         match tape.node(0) {
-            Some(node) if node.kind == Kind::Array => Self::from_notes(&tape, 0, node),
+            Some(node) if node.kind == Kind::Array => Ok(Self {
+                stream: payload.stream,
+                ..Self::from_notes(&tape, 0, node)?
+            }),
             _ => Err(DecodeError::because("events_not_a_list")),
         }
     }
@@ -90,7 +101,10 @@ impl<'a> EventBatch<'a> {
             });
             at = element.next;
         }
-        Ok(Self { entries })
+        Ok(Self {
+            entries,
+            stream: None,
+        })
     }
 
     /// The events that could be read.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::StreamId;
 use crate::limits;
 
 /// What an agent says first (wire §4.1).
@@ -42,6 +43,26 @@ pub struct Hello {
     /// What it can do beyond protocol v2.
     #[serde(default)]
     pub runtime_features: Vec<String>,
+    /// The stream that its events belong to, with [`RESUMABLE_STREAM`]; brains that do not know it pass over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<HelloStream>,
+}
+
+/// The runtime feature of an agent whose events are numbered without a hole (`reliability.md` D11).
+pub const RESUMABLE_STREAM: &str = "resumable_stream_v1";
+
+/// Names an agent's stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelloStream {
+    /// Random, made with the agent's buffer.
+    pub id: StreamId,
+}
+
+/// Where a brain has an agent's stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelloAckStream {
+    /// Up to this position everything is stored or declared lost.
+    pub position: u64,
 }
 
 /// What an agent says of its host.
@@ -69,6 +90,7 @@ impl Hello {
             worker_pid: None,
             worker_started_at: None,
             runtime_features: Vec::new(),
+            stream: None,
         }
     }
 
@@ -95,6 +117,21 @@ impl Hello {
         self.capabilities
             .get(adapter)
             .is_some_and(|list| list.iter().any(|have| have == capability))
+    }
+
+    /// Offers to resume a stream.
+    pub fn offer_stream(&mut self, id: StreamId) {
+        if !self.has_feature(RESUMABLE_STREAM) {
+            self.runtime_features.push(RESUMABLE_STREAM.to_owned());
+        }
+        self.stream = Some(HelloStream { id });
+    }
+
+    /// The stream that the agent offers to resume.
+    #[must_use]
+    pub fn resumable_stream(&self) -> Option<StreamId> {
+        let offered = self.has_feature(RESUMABLE_STREAM);
+        self.stream.filter(|_| offered).map(|stream| stream.id)
     }
 
     /// Whether the agent advertised `feature`.
@@ -131,6 +168,9 @@ pub struct HelloAck {
     /// Largest frame that the brain takes, in bytes.
     #[serde(default = "default_frame_bytes")]
     pub max_frame_size_bytes: u32,
+    /// Where the agent's stream goes on; only for agents that offered [`RESUMABLE_STREAM`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<HelloAckStream>,
 }
 
 const fn default_heartbeat() -> u32 {

@@ -8,12 +8,14 @@ mod insert;
 mod merge;
 mod quarantine;
 mod sightings;
+mod streams;
 mod timeline;
 
 use async_trait::async_trait;
 use z4j_core::id::{ProjectId, TaskKey};
 use z4j_core::store::{
-    EventRow, EventStore, IngestBatch, IngestReceipt, Page, PageRequest, StoreError,
+    EventRow, EventStore, IngestBatch, IngestReceipt, Page, PageRequest, StoreError, StreamGap,
+    StreamKey,
 };
 
 use crate::fault::Fault;
@@ -40,9 +42,24 @@ impl EventStore for SqliteStore {
         })
         .await
     }
+
+    async fn stream_position(&self, stream: StreamKey) -> Result<u64, StoreError> {
+        self.read("stream position", move |db| streams::position(db, &stream))
+            .await
+    }
+
+    async fn stream_gaps(
+        &self,
+        stream: StreamKey,
+        limit: u32,
+    ) -> Result<Vec<StreamGap>, StoreError> {
+        self.read("stream gaps", move |db| streams::gaps(db, &stream, limit))
+            .await
+    }
 }
 
 fn ingest(tx: &mut Tx<'_>, batch: &IngestBatch) -> Result<IngestReceipt, Fault> {
+    streams::advance(tx, &batch.streams, batch.received_at)?;
     let mut fold = merge::Fold::default();
     let mut seen = sightings::Seen::default();
     let outcomes = insert::all(tx, batch, &mut fold, &mut seen)?;

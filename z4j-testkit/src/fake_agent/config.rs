@@ -117,5 +117,6 @@ fn celery_hello() -> Hello {
             "retry_by_reference".to_owned(),
             "external_schedule_protocol_v1".to_owned(),
         ],
+        stream: None,
     }
 }

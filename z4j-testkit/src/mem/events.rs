@@ -8,13 +8,13 @@ use z4j_core::limits::{QUARANTINE_EXCERPT_BYTES_MAX, QUARANTINE_ROWS_MAX};
 use z4j_core::redact::Redacted;
 use z4j_core::store::{
     EventOutcome, EventRow, EventStore, IngestBatch, IngestEvent, IngestReceipt, Page, PageRequest,
-    PoisonFrame, StoreError, TaskChange, timeline_rank,
+    PoisonFrame, StoreError, StreamGap, StreamKey, TaskChange, timeline_rank,
 };
 use z4j_core::task::{self, TaskRecord, Verdict, counter_delta};
 use z4j_core::time::Timestamp;
 
 use super::db::{Db, Task};
-use super::{MemStore, cursor, workers};
+use super::{MemStore, cursor, streams, workers};
 
 /// The tasks that a batch touched, in the order of their first event, each with its record before the batch.
 type Touched = BTreeMap<(ProjectId, TaskKey), (usize, Option<TaskRecord>)>;
@@ -22,7 +22,7 @@ type Touched = BTreeMap<(ProjectId, TaskKey), (usize, Option<TaskRecord>)>;
 #[async_trait]
 impl EventStore for MemStore {
     async fn ingest(&self, batch: IngestBatch) -> Result<IngestReceipt, StoreError> {
-        self.write("ingest", |db| ingest(db, batch)).await
+        self.write("ingest", |db| ingest(db, batch)).await?
     }
 
     async fn task_events(
@@ -54,10 +54,28 @@ impl EventStore for MemStore {
             })
         })
     }
+
+    async fn stream_position(&self, stream: StreamKey) -> Result<u64, StoreError> {
+        Ok(self.read(|db| db.streams.get(&stream).map_or(0, |stream| stream.position)))
+    }
+
+    async fn stream_gaps(
+        &self,
+        stream: StreamKey,
+        limit: u32,
+    ) -> Result<Vec<StreamGap>, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.read(|db| {
+            let gaps = db.streams.get(&stream).map(|stream| stream.gaps.iter());
+            gaps.into_iter().flatten().take(limit).cloned().collect()
+        }))
+    }
 }
 
-fn ingest(db: &mut Db, batch: IngestBatch) -> IngestReceipt {
+fn ingest(db: &mut Db, batch: IngestBatch) -> Result<IngestReceipt, StoreError> {
     let received_at = batch.received_at;
+    let moved = streams::moved(db, &batch.streams, received_at)?;
+    streams::write(db, moved);
     let mut touched = Touched::new();
     let mut outcomes = Vec::with_capacity(batch.events.len());
     for frame in batch.poison {
@@ -66,10 +84,10 @@ fn ingest(db: &mut Db, batch: IngestBatch) -> IngestReceipt {
     for event in batch.events {
         outcomes.push(take(db, received_at, event, &mut touched));
     }
-    IngestReceipt {
+    Ok(IngestReceipt {
         outcomes,
         changes: changes(db, touched),
-    }
+    })
 }
 
 fn take(

@@ -9,9 +9,9 @@ use z4j_core::id::{CommandId, LinkId, ProjectId, TaskKey};
 use z4j_core::store::{
     AdvanceCommand, AdvanceOutcome, AuditStore, ClaimCommands, CommandFilter, CommandRow,
     CommandStore, Coordination, Cursor, EventOutcome, EventRow, EventStore, IdentityStore,
-    IngestBatch, IngestReceipt, IssueCommand, IssueOutcome, LeaseGrant, LeaseOutcome, LeaseRequest, Page,
-    PageRequest, StateCount, StoreError, StoreErrorKind, TaskFilter, TaskQueries, TaskSort,
-    TaskSummary,
+    IngestBatch, IngestReceipt, IssueCommand, IssueOutcome, LeaseGrant, LeaseOutcome, LeaseRequest,
+    Page, PageRequest, StateCount, StoreError, StoreErrorKind, StreamGap, StreamKey, TaskFilter,
+    TaskQueries, TaskSort, TaskSummary,
 };
 use z4j_core::task::{EventKind, TaskState};
 use z4j_core::time::Timestamp;

@@ -134,6 +134,7 @@ impl Bench {
             session_id: binding.session_id.clone(),
             heartbeat_interval_seconds: 30,
             max_frame_size_bytes: frame_bytes_max,
+            stream: None,
         };
         self.brain = Some(BrainEnd {
             signer: Signer::new(&self.key, binding.clone(), self.env.clone()),

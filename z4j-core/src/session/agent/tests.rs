@@ -10,6 +10,7 @@ fn ack(protocol: &str) -> Vec<u8> {
         session_id: "s".to_owned(),
         heartbeat_interval_seconds: 10,
         max_frame_size_bytes: 4096,
+        stream: None,
     };
     encode_hello_ack("h", &ack).unwrap()
 }
