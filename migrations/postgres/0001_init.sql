@@ -105,7 +105,10 @@ CREATE TABLE links (
     worker_role  text,
     pid          bigint,
     connected_at bigint NOT NULL,
-    last_seen_at bigint NOT NULL
+    last_seen_at bigint NOT NULL,
+    started_at   bigint,
+    engines      text   NOT NULL DEFAULT '[]',
+    capabilities text   NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 70);
 CREATE INDEX links_by_agent ON links (agent_id, connected_at);
 CREATE INDEX links_by_replica ON links (replica_id);
@@ -121,7 +124,9 @@ CREATE TABLE leases (
 CREATE TABLE replicas (
     id         uuid   NOT NULL PRIMARY KEY,
     beat       bigint NOT NULL,
-    started_at bigint NOT NULL
+    announced  bigint NOT NULL,
+    started_at bigint NOT NULL,
+    clock      bigint NOT NULL
 );
 
 CREATE TABLE probe (
@@ -187,8 +192,6 @@ CREATE TABLE tasks (
     agent_id          uuid,
     parent_task_id    text,
     root_task_id      text    COLLATE "C",
-    retried_as        text,
-    retry_of          text,
     tags              text,
     created_at        bigint  NOT NULL,
     first_at          bigint  NOT NULL,
@@ -199,15 +202,52 @@ CREATE TABLE tasks (
 ) WITH (fillfactor = 85);
 CREATE INDEX tasks_by_change ON tasks (project_id, state_at);
 CREATE INDEX tasks_by_state ON tasks (project_id, state, state_at);
-CREATE INDEX tasks_by_name ON tasks (project_id, name, state_at) WHERE name IS NOT NULL;
-CREATE INDEX tasks_by_queue ON tasks (project_id, queue, state_at) WHERE queue IS NOT NULL;
-CREATE INDEX tasks_by_worker ON tasks (project_id, worker, state_at) WHERE worker IS NOT NULL;
+CREATE INDEX tasks_by_name ON tasks (project_id, name, state, state_at) WHERE name IS NOT NULL;
+CREATE INDEX tasks_by_queue ON tasks (project_id, queue, state, state_at) WHERE queue IS NOT NULL;
+CREATE INDEX tasks_by_worker ON tasks (project_id, worker, state, state_at) WHERE worker IS NOT NULL;
 CREATE INDEX tasks_by_receipt ON tasks (project_id, received_at);
-CREATE INDEX tasks_by_finish ON tasks (project_id, finished_at);
 CREATE INDEX tasks_by_runtime ON tasks (project_id, runtime_ms, engine, task_id);
-CREATE INDEX tasks_by_root ON tasks (project_id, root_task_id) WHERE root_task_id IS NOT NULL;
+CREATE INDEX tasks_by_root ON tasks (project_id, root_task_id, first_at) WHERE root_task_id IS NOT NULL;
 
--- A person's retries. Either task may be unknown yet; `tasks` has copies.
+-- What people search in: task id, name and arguments in small letters, in rows that are appended and never changed. A task
+-- whose text grew has several; hits are checked against the record. New rows have no index on their text, because that
+-- costs more than all the rest of a task: a pass moves them to `task_texts`, and searches read both.
+CREATE TABLE task_texts_new (
+    project_id uuid   NOT NULL,
+    number     bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1000),
+    engine     text   COLLATE "C" NOT NULL,
+    task_id    text   COLLATE "C" NOT NULL,
+    text       text   COLLATE "C" NOT NULL,
+    PRIMARY KEY (project_id, number)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
+
+CREATE TABLE task_texts (
+    project_id uuid   NOT NULL,
+    engine     text   COLLATE "C" NOT NULL,
+    task_id    text   COLLATE "C" NOT NULL,
+    text       text   COLLATE "C" NOT NULL
+);
+
+-- Without the extension everything works, and a search reads task after task: the store says so when it opens.
+DO $$
+BEGIN
+    CREATE EXTENSION IF NOT EXISTS pg_trgm;
+EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'searches in tasks will be slow, because the extension pg_trgm cannot be installed: %', SQLERRM;
+END
+$$;
+DO $$
+DECLARE
+    home text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm');
+BEGIN
+    IF home IS NOT NULL THEN
+        EXECUTE format('CREATE INDEX task_texts_by_trigram ON task_texts USING gin (text %I.gin_trgm_ops) WITH (gin_pending_list_limit = 65536)', home);
+    END IF;
+END
+$$;
+
+-- A person's retries. Either task may be unknown yet; `tasks` has no copies, because whoever wrote them would have to see the
+-- uncommitted rows of others.
 CREATE TABLE task_links (
     project_id uuid   NOT NULL,
     engine     text   COLLATE "C" NOT NULL,
@@ -252,7 +292,7 @@ CREATE TABLE quarantine (
 CREATE INDEX quarantine_by_number ON quarantine (project_id, number);
 
 -- Every number that follows from task records: tasks by state, ends by minute and state, values to filter by, and the
--- sums of workers and queues. A number is the sum over its shards: each writer has one of its own, so that writers do not
+-- sums of workers and queues (their names are the engine, U+FDD0 and `2`, and the name). A number is the sum over its shards: each writer has one of its own, so that writers do not
 -- wait for each other's commit.
 CREATE TABLE counters (
     project_id uuid     NOT NULL,
