@@ -15,6 +15,7 @@ use crate::listen::Listener;
 use crate::migrate;
 use crate::session::Session;
 use crate::store::Inner;
+use crate::tasks::Mover;
 use crate::url::PgUrl;
 
 /// A connection that was idle for longer is asked whether it still lives before it is used.
@@ -56,6 +57,7 @@ pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
             })
         })
         .connect_lazy_with(options(&config.main_url(), &session));
+    let mover = Mover::start(pool.clone(), session.clone());
     Ok(Inner {
         config,
         session,
@@ -63,6 +65,7 @@ pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
         connector,
         listener,
         ingest,
+        mover,
     })
 }
 

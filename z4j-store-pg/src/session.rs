@@ -37,11 +37,14 @@ impl Session {
         let mut startup = Vec::new();
         let mut each = String::new();
         if is_pooled {
+            each.push_str("SET LOCAL jit = off; ");
             if let Some(schema) = schema {
-                each = format!("SET LOCAL search_path = {schema}; ");
+                each.push_str(&format!("SET LOCAL search_path = {schema}; "));
             }
         } else {
             startup.push(("statement_timeout", read_limit.to_string()));
+            // Compiling a plan takes longer than any of our queries.
+            startup.push(("jit", "off".to_owned()));
             startup.push((
                 "idle_in_transaction_session_timeout",
                 (2 * write_limit).to_string(),

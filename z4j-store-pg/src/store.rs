@@ -19,6 +19,7 @@ use crate::listen::Listener;
 use crate::migrate::{self, Migrated};
 use crate::open;
 use crate::session::Session;
+use crate::tasks::Mover;
 
 /// Tries after the first one of a write that loses against others.
 const CONFLICTS_MAX: u32 = 5;
@@ -42,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) connector: Connector,
     pub(crate) listener: Listener,
     pub(crate) ingest: Ingest,
+    /// Indexes the texts of new tasks.
+    pub(crate) mover: Mover,
 }
 
 impl PgStore {
@@ -80,6 +83,7 @@ impl PgStore {
     pub async fn close(&self) {
         self.inner.listener.stop();
         self.inner.ingest.close();
+        self.inner.mover.stop();
         self.inner.pool.close().await;
     }
 
@@ -133,9 +137,8 @@ impl PgStore {
         if self.inner.session.is_pooled {
             return self.read_snapshot(context, request, work).await;
         }
-        let channel = self.inner.listener.channel();
         self.on_connection(limits::READ_TIME_MAX + READ_GRACE, async |conn| {
-            work(&mut Db::new(conn, false, channel), request).await
+            work(&mut Db::new(conn, false), request).await
         })
         .await
         .map_err(|fault| fault.during(context))
@@ -174,7 +177,7 @@ impl PgStore {
         let (is_pooled, channel) = (self.inner.session.is_pooled, self.inner.listener.channel());
         self.on_connection(limit, async |conn| {
             let mut transaction = conn.begin_with(begin.clone()).await?;
-            let mut db = Db::new(&mut transaction, is_pooled, channel);
+            let mut db = Db::new(&mut transaction, is_pooled).telling(channel);
             match work(&mut db, request).await {
                 Ok(value) => {
                     transaction.commit().await?;

@@ -72,11 +72,15 @@ async fn rows(db: &mut Db<'_>, walk: &Walk<'_>, wanted: u32) -> Result<Vec<TaskS
     if walk.is_exact() {
         return run(db, &exact(walk, wanted)).await;
     }
+    let least = rows_at_most(db, walk).await?;
+    if least <= WINDOW_ROWS {
+        return run(db, &gathered(walk, wanted)).await;
+    }
     let (seen, found) = look(db, walk, wanted).await?;
     if found.len() >= wanted as usize || seen < WINDOW_ROWS {
         return Ok(found);
     }
-    if rows_at_most(db, walk).await? <= GATHER_ROWS_MAX {
+    if least <= GATHER_ROWS_MAX {
         run(db, &gathered(walk, wanted)).await
     } else {
         run(db, &filtered(walk, wanted)).await
@@ -90,8 +94,7 @@ async fn run(db: &mut Db<'_>, sql: &Sql) -> Result<Vec<TaskSummary>, Fault> {
 /// A walk whose index holds every condition.
 pub(super) fn exact(walk: &Walk<'_>, wanted: u32) -> Sql {
     let mut sql = Sql::default();
-    walk.along(&mut sql, COLUMNS, &[]);
-    walk.order(&mut sql, wanted);
+    walk.along(&mut sql, COLUMNS, &[], wanted);
     sql
 }
 
@@ -99,8 +102,7 @@ pub(super) fn exact(walk: &Walk<'_>, wanted: u32) -> Sql {
 pub(super) fn filtered(walk: &Walk<'_>, wanted: u32) -> Sql {
     let mut sql = Sql::default();
     let rest = walk.rest(&mut sql);
-    walk.along(&mut sql, COLUMNS, &rest);
-    walk.order(&mut sql, wanted);
+    walk.along(&mut sql, COLUMNS, &rest, wanted);
     sql
 }
 
@@ -109,8 +111,8 @@ pub(super) fn gathered(walk: &Walk<'_>, wanted: u32) -> Sql {
     let mut sql = Sql::default();
     sql.push("WITH few AS MATERIALIZED (");
     walk.all(&mut sql, COLUMNS);
-    sql.push(&format!(") SELECT {COLUMNS} FROM few"));
-    walk.order(&mut sql, wanted);
+    let order = walk.order(wanted);
+    sql.push(&format!(") SELECT {COLUMNS} FROM few{order}"));
     sql
 }
 
@@ -118,16 +120,13 @@ pub(super) fn gathered(walk: &Walk<'_>, wanted: u32) -> Sql {
 pub(super) fn window(walk: &Walk<'_>, wanted: u32) -> Sql {
     let mut sql = Sql::default();
     sql.push("WITH seen AS MATERIALIZED (");
-    walk.along(&mut sql, COLUMNS, &[]);
-    walk.order(&mut sql, WINDOW_ROWS);
+    walk.along(&mut sql, COLUMNS, &[], WINDOW_ROWS);
     let rest = walk.rest(&mut sql).join(" AND ");
+    let order = walk.order(wanted);
     sql.push(&format!(
-        ") SELECT total.seen, {COLUMNS} FROM (SELECT count(*) AS seen FROM seen) total \
-         LEFT JOIN (SELECT {COLUMNS} FROM seen WHERE {rest}"
+        ") SELECT total.seen, matching.* FROM (SELECT count(*) AS seen FROM seen) total \
+         LEFT JOIN (SELECT {COLUMNS} FROM seen WHERE {rest}{order}) matching ON true{order}"
     ));
-    walk.order(&mut sql, wanted);
-    sql.push(") matching ON true");
-    walk.order(&mut sql, wanted);
     sql
 }
 
@@ -201,11 +200,10 @@ pub(super) fn in_window(walk: &Walk<'_>) -> Sql {
     let mut conditions = vec![format!("project_id = {project}")];
     conditions.extend(walk.window(&mut sql));
     sql.push(&format!(
-        "SELECT count(*) AS total FROM (SELECT FROM tasks WHERE {} LIMIT ",
-        conditions.join(" AND ")
+        "SELECT count(*) AS total FROM (SELECT FROM tasks WHERE {} LIMIT {}) some",
+        conditions.join(" AND "),
+        GATHER_ROWS_MAX + 1
     ));
-    sql.push_number(GATHER_ROWS_MAX + 1);
-    sql.push(") some");
     sql
 }
 

@@ -3,6 +3,7 @@
 mod detail;
 mod links;
 mod list;
+mod mover;
 mod numbers;
 mod order;
 mod search;
@@ -19,6 +20,7 @@ use z4j_core::store::{
 };
 use z4j_core::time::Timestamp;
 
+pub(crate) use mover::Mover;
 pub(crate) use text::search_text;
 
 use crate::store::PgStore;

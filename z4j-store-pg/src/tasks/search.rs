@@ -78,8 +78,7 @@ pub(super) fn window(walk: &Walk<'_>, size: u32) -> Sql {
     } else {
         format!("CASE WHEN {} THEN record END AS record", rest.join(" AND "))
     };
-    walk.along(&mut sql, &format!("{COLUMNS}, {record}"), &[]);
-    walk.order(&mut sql, size);
+    walk.along(&mut sql, &format!("{COLUMNS}, {record}"), &[], size);
     sql
 }
 
@@ -101,17 +100,15 @@ pub(super) fn lookup(walk: &Walk<'_>, text: &str, limit: u32) -> Sql {
     ];
     conditions.extend(walk.every_condition(&mut sql));
     let conditions = conditions.join(" AND ");
+    let order = walk.order(limit);
     // OFFSET keeps the database from reading all tasks to join them.
     sql.push(&format!(
         "WITH held AS MATERIALIZED ({old} UNION {new}) \
          SELECT total.held, hits.* FROM (SELECT count(*) AS held FROM held) total \
          LEFT JOIN (SELECT task.* FROM held CROSS JOIN LATERAL \
          (SELECT {COLUMNS}, record FROM tasks WHERE {conditions} OFFSET 0) task \
-         WHERE (SELECT count(*) FROM held) < {LOOKUP_ROWS_MAX}"
+         WHERE (SELECT count(*) FROM held) < {LOOKUP_ROWS_MAX}{order}) hits ON true{order}"
     ));
-    walk.order(&mut sql, limit);
-    sql.push(") hits ON true");
-    walk.order(&mut sql, limit);
     sql
 }
 

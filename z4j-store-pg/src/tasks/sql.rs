@@ -1,7 +1,5 @@
 //! Statements that are put together from parts, with their values apart.
 
-use std::fmt::Write as _;
-
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres};
@@ -56,11 +54,6 @@ impl Sql {
 
     pub(super) fn push(&mut self, part: &str) {
         self.text.push_str(part);
-    }
-
-    pub(super) fn push_number(&mut self, number: u32) {
-        // Writing to a string cannot fail.
-        let _ = write!(self.text, "{number}");
     }
 
     pub(super) async fn fetch(&self, db: &mut Db<'_>) -> Result<Vec<PgRow>, Fault> {

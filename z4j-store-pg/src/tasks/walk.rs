@@ -59,24 +59,26 @@ impl<'a> Walk<'a> {
         self.rest(&mut Sql::default()).is_empty()
     }
 
-    /// `SELECT columns` along the index, with `rest` tested on each row. Its order and limit are to follow.
-    pub(super) fn along(&self, sql: &mut Sql, columns: &str, rest: &[String]) {
+    /// `SELECT columns` along the index, with `rest` tested on each row, at most `limit` rows.
+    pub(super) fn along(&self, sql: &mut Sql, columns: &str, rest: &[String], limit: u32) {
         let ranges = self.ranges(sql);
         let keyset = self.keyset(sql);
+        let order = self.order(limit);
         let mut branches = Vec::with_capacity(ranges.len());
         for mut conditions in ranges {
             conditions.extend(keyset.clone());
             conditions.extend(rest.iter().cloned());
+            let conditions = conditions.join(" AND ");
             branches.push(format!(
-                "SELECT {columns} FROM tasks WHERE {}",
-                conditions.join(" AND ")
+                "SELECT {columns} FROM tasks WHERE {conditions}{order}"
             ));
         }
         if let [branch] = branches.as_slice() {
             sql.push(branch);
         } else {
-            let united = branches.join(" UNION ALL ");
-            sql.push(&format!("SELECT {columns} FROM ({united}) ranges"));
+            // Each range in its order, so that they are merged and none is read further than needed.
+            let united = branches.join(") UNION ALL (");
+            sql.push(&format!("SELECT * FROM (({united})) ranges{order}"));
         }
     }
 
@@ -97,17 +99,18 @@ impl<'a> Walk<'a> {
         ));
     }
 
-    pub(super) fn order(&self, sql: &mut Sql, limit: u32) {
+    pub(super) fn order(&self, limit: u32) -> String {
         let direction = self.part.direction();
-        let leading = self
-            .part
-            .column()
-            .map(|column| format!("{column} {direction}, "));
-        sql.push(&format!(
-            " ORDER BY {}engine {direction}, task_id {direction} LIMIT ",
+        // Where the value is missing it is the same in all rows; naming it shows that the index has the order.
+        let leading = match self.part {
+            Part::NotRan => Some("runtime_ms"),
+            part => part.column(),
+        };
+        let leading = leading.map(|column| format!("{column} {direction}, "));
+        format!(
+            " ORDER BY {}engine {direction}, task_id {direction} LIMIT {limit}",
             leading.unwrap_or_default()
-        ));
-        sql.push_number(limit);
+        )
     }
 
     /// The conditions that the index of the walk does not hold.

@@ -1,0 +1,131 @@
+//! Moves the texts of new tasks to where an index finds them.
+//!
+//! Indexing a text costs several times what storing its task does, so it is done beside ingest, in slices, with pauses in
+//! proportion: it takes a quarter of one core at most. Searches read both places, and a slice moves in one transaction.
+
+use std::time::Duration;
+
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::fault::Fault;
+use crate::row;
+use crate::session::Session;
+
+use super::search;
+
+/// Texts that move at once.
+const SLICE_ROWS: i64 = 2_000;
+/// How long a pass that found nothing waits, or one that somebody else is doing.
+const IDLE_WAIT: Duration = Duration::from_secs(1);
+/// How long a pass that failed waits.
+const FAULT_WAIT: Duration = Duration::from_secs(10);
+/// Pauses are this many times as long as the work before them.
+const PAUSE_FACTOR: u32 = 3;
+/// Names the advisory lock of a pass: one brain at a time.
+const LOCK: i64 = 7_800_542;
+
+pub(super) const PROJECTS: &str = "SELECT projects.id FROM projects WHERE EXISTS \
+    (SELECT FROM task_texts_new WHERE task_texts_new.project_id = projects.id)";
+pub(super) const MOVE: &str = "WITH moved AS ( \
+        DELETE FROM task_texts_new WHERE project_id = $1 AND number <= \
+            (SELECT max(number) FROM (SELECT number FROM task_texts_new WHERE project_id = $1 ORDER BY number LIMIT $2) slice) \
+        RETURNING engine, task_id, text) \
+    INSERT INTO task_texts (project_id, engine, task_id, text) SELECT $1, engine, task_id, text FROM moved";
+const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock($1) AS is_mine";
+/// What new entries of the index wait in is read by every search from end to end.
+const TIDY: &str = "SELECT gin_clean_pending_list('task_texts_by_trigram')";
+
+/// The task that does it. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Mover {
+    stop: CancellationToken,
+}
+
+impl Mover {
+    pub(crate) fn start(pool: PgPool, session: Session) -> Self {
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        tokio::spawn(async move {
+            stopped.run_until_cancelled_owned(run(pool, session)).await;
+        });
+        Self { stop }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+}
+
+impl Drop for Mover {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+async fn run(pool: PgPool, session: Session) {
+    let mut is_told = false;
+    loop {
+        let began = Instant::now();
+        let wait = match pass(&pool, &session, &mut is_told).await {
+            Ok(0) => IDLE_WAIT,
+            Ok(_) => began.elapsed() * PAUSE_FACTOR,
+            Err(fault) => {
+                tracing::debug!(fault = %fault, "texts of new tasks are not indexed yet");
+                FAULT_WAIT
+            }
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// A slice of each project that has new texts. How many rows moved.
+async fn pass(pool: &PgPool, session: &Session, is_told: &mut bool) -> Result<u64, Fault> {
+    let mut conn = pool.acquire().await?;
+    let mut moved = 0;
+    for project in projects(&mut conn, session).await? {
+        moved += slice(&mut conn, session, project, is_told).await?;
+    }
+    Ok(moved)
+}
+
+async fn projects(conn: &mut PgConnection, session: &Session) -> Result<Vec<Uuid>, Fault> {
+    let mut transaction = conn.begin_with(session.begin_read.clone()).await?;
+    let query = |sql: &'static str| sqlx::query(sql).persistent(!session.is_pooled);
+    let rows = query(PROJECTS).fetch_all(&mut *transaction).await?;
+    transaction.commit().await?;
+    rows.iter().map(|row| row::get(row, "id")).collect()
+}
+
+async fn slice(
+    conn: &mut PgConnection,
+    session: &Session,
+    project: Uuid,
+    is_told: &mut bool,
+) -> Result<u64, Fault> {
+    let mut transaction = conn.begin_with(session.begin_write.clone()).await?;
+    let query = |sql: &'static str| sqlx::query(sql).persistent(!session.is_pooled);
+    let lock = query(TRY_LOCK).bind(LOCK).fetch_one(&mut *transaction).await?;
+    if !row::get::<bool>(&lock, "is_mine")? {
+        transaction.rollback().await?;
+        return Ok(0);
+    }
+    let moved = query(MOVE)
+        .bind(project)
+        .bind(SLICE_ROWS)
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
+    let index = query(search::HAS_TRIGRAMS).fetch_one(&mut *transaction).await?;
+    if row::get(&index, "is_there")? {
+        query(TIDY).execute(&mut *transaction).await?;
+    } else if !std::mem::replace(is_told, true) {
+        tracing::warn!(
+            "searches in tasks are slow: install the PostgreSQL extension pg_trgm and create the index task_texts_by_trigram (docs/scaling.md)"
+        );
+    }
+    transaction.commit().await?;
+    Ok(moved)
+}
