@@ -25,15 +25,29 @@
 //! - [`fake_agent`]: an agent that does what a script says, right or wrong.
 //! - `postgres` (feature `postgres`): fresh databases, and servers that tests may break.
 //! - `fixture` (feature `sim`): a real brain on a free port.
+//! - `sim` and `invariant` (feature `simulator`): real brains and agents on a simulated network of frames, in virtual time, on
+//!   any store; a seed decides what goes wrong, an oracle knows what was promised.
+//! - `cutter` (feature `tcp`): a session over pipes, cut after every byte.
+//! - `tcp` (feature `tcp`): real brains and agents on a simulated TCP network in virtual time, whose faults a seed decides.
 
 pub mod conformance;
+#[cfg(feature = "tcp")]
+pub mod cutter;
 pub mod fake_agent;
 #[cfg(feature = "sim")]
 pub mod fixture;
 mod fresh;
+#[cfg(feature = "tcp")]
+pub mod glue;
+#[cfg(feature = "simulator")]
+pub mod invariant;
 pub mod mem;
 #[cfg(all(feature = "postgres", unix))]
 pub mod postgres;
+#[cfg(feature = "simulator")]
+pub mod sim;
 pub mod suite;
+#[cfg(feature = "tcp")]
+pub mod tcp;
 
 pub use fresh::Fresh;

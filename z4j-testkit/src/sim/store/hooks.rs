@@ -1,0 +1,161 @@
+//! A store with hooks around another one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use z4j_core::id::{LinkId, ProjectId};
+use z4j_core::store::{
+    AdvanceCommand, AdvanceOutcome, ClaimCommands, CommandRow, ForgetOutcome, ForgetReplica,
+    IngestBatch, IngestReceipt, IssueCommand, IssueOutcome, LeaseOutcome, LeaseRequest, StateCount,
+    Store, StoreError,
+};
+use z4j_core::time::Timestamp;
+
+/// What happens around and instead of a store's methods. Everything has the store inside do its work unless it is
+/// overridden.
+#[async_trait]
+pub trait StoreHooks: std::fmt::Debug + Send + Sync + 'static {
+    /// Before `method` runs; an `Err` is its answer, and it does not run.
+    ///
+    /// # Errors
+    /// The fault to answer with.
+    async fn before(&self, _method: &'static str, _is_write: bool) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// After `method` succeeded; an `Err` is its answer, although it ran.
+    ///
+    /// # Errors
+    /// The fault to answer with.
+    async fn after(&self, _method: &'static str, _is_write: bool) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// In place of [`z4j_core::store::EventStore::ingest`].
+    ///
+    /// # Errors
+    /// As there.
+    async fn ingest(
+        &self,
+        store: &dyn Store,
+        batch: IngestBatch,
+    ) -> Result<IngestReceipt, StoreError> {
+        store.ingest(batch).await
+    }
+
+    /// In place of [`z4j_core::store::TaskQueries::state_counts`].
+    ///
+    /// # Errors
+    /// As there.
+    async fn state_counts(
+        &self,
+        store: &dyn Store,
+        project: ProjectId,
+    ) -> Result<Vec<StateCount>, StoreError> {
+        store.state_counts(project).await
+    }
+
+    /// In place of [`z4j_core::store::CommandStore::issue_command`].
+    ///
+    /// # Errors
+    /// As there.
+    async fn issue_command(
+        &self,
+        store: &dyn Store,
+        command: IssueCommand,
+    ) -> Result<IssueOutcome, StoreError> {
+        store.issue_command(command).await
+    }
+
+    /// In place of [`z4j_core::store::CommandStore::claim_commands`].
+    ///
+    /// # Errors
+    /// As there.
+    async fn claim_commands(
+        &self,
+        store: &dyn Store,
+        claim: ClaimCommands,
+    ) -> Result<Vec<CommandRow>, StoreError> {
+        store.claim_commands(claim).await
+    }
+
+    /// In place of [`z4j_core::store::CommandStore::advance_command`].
+    ///
+    /// # Errors
+    /// As there.
+    async fn advance_command(
+        &self,
+        store: &dyn Store,
+        advance: AdvanceCommand,
+    ) -> Result<AdvanceOutcome, StoreError> {
+        store.advance_command(advance).await
+    }
+
+    /// In place of [`z4j_core::store::CommandStore::lose_link`].
+    ///
+    /// # Errors
+    /// As there.
+    async fn lose_link(
+        &self,
+        store: &dyn Store,
+        link: LinkId,
+        at: Timestamp,
+    ) -> Result<Vec<CommandRow>, StoreError> {
+        store.lose_link(link, at).await
+    }
+
+    /// In place of [`z4j_core::store::CommandStore::expire_commands`].
+    ///
+    /// # Errors
+    /// As there.
+    async fn expire_commands(
+        &self,
+        store: &dyn Store,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<CommandRow>, StoreError> {
+        store.expire_commands(now, limit).await
+    }
+
+    /// In place of [`z4j_core::store::Coordination::forget_replica`].
+    ///
+    /// # Errors
+    /// As there.
+    async fn forget_replica(
+        &self,
+        store: &dyn Store,
+        forget: ForgetReplica,
+    ) -> Result<ForgetOutcome, StoreError> {
+        store.forget_replica(forget).await
+    }
+
+    /// In place of [`z4j_core::store::Coordination::try_lease`].
+    ///
+    /// # Errors
+    /// As there.
+    async fn try_lease(
+        &self,
+        store: &dyn Store,
+        request: LeaseRequest,
+    ) -> Result<LeaseOutcome, StoreError> {
+        store.try_lease(request).await
+    }
+}
+
+/// A store with hooks around another one.
+#[derive(Clone, Debug)]
+pub struct HookedStore {
+    pub(super) inner: Arc<dyn Store>,
+    pub(super) hooks: Arc<dyn StoreHooks>,
+}
+
+impl HookedStore {
+    /// `inner`, with `hooks` around it.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Store>, hooks: impl StoreHooks) -> Self {
+        Self {
+            inner,
+            hooks: Arc::new(hooks),
+        }
+    }
+}
