@@ -2,6 +2,7 @@
 
 mod browser;
 mod celery;
+mod examples;
 mod rust;
 mod ui;
 
@@ -39,6 +40,8 @@ enum Step {
     Lint,
     /// Rust tests, documentation tests, generated files.
     Rust,
+    /// Crates of a third party, outside the workspace.
+    Examples,
     /// The brain with a real Celery worker and the published agent.
     Celery,
     /// The dashboard walked in Chromium against a real brain and worker.
@@ -74,6 +77,7 @@ impl Step {
             Self::Ui => ui::check(workspace),
             Self::Lint => rust::lint(workspace),
             Self::Rust => rust::test(workspace),
+            Self::Examples => examples::check(workspace),
             Self::Celery => celery::check(workspace, is_built),
             Self::Browser => browser::check(workspace, is_built),
         }

@@ -20,6 +20,7 @@ mod fleet;
 mod identity;
 mod loss;
 mod page;
+mod parts;
 mod replicas;
 mod streams;
 mod tasks;
@@ -48,6 +49,7 @@ pub use identity::{
 };
 pub use loss::{latest_loss, total_loss};
 pub use page::{Cursor, Page, PageRequest};
+pub use parts::StoreParts;
 pub use replicas::{BeatOutcome, Estate, ForgetOutcome, ForgetReplica, ReplicaBeat, ReplicaRow};
 pub use streams::{StreamGap, StreamHole, StreamKey, StreamSegment};
 pub use tasks::{

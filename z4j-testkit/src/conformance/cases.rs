@@ -37,6 +37,8 @@ macro_rules! cases {
 
 cases! {$;
     // ---- events ----
+    /// `Ok` from ingest means written, and not taken note of.
+    events::ok_means_written;
     /// An event that is sent again changes nothing.
     events::event_sent_again_is_absorbed;
     /// The same id twice within a batch counts once.

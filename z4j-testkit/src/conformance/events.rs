@@ -293,3 +293,26 @@ pub(super) async fn same_task_id_of_two_engines_is_two_tasks(store: &dyn Store) 
         .expect("events");
     assert_eq!(page.items.len(), 1);
 }
+
+pub(super) async fn ok_means_written(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    for round in 0..20 {
+        let events: Vec<Sent> = (0..200)
+            .map(|number| scene.event("task.received", &format!("t{round}-{number}"), at_s(number)))
+            .collect();
+        let receipt = scene.ingest(events.clone()).await;
+        assert_eq!(inserted(&receipt), events.len());
+        let last = scene.task(&format!("t{round}-199")).await;
+        assert!(
+            last.is_some(),
+            "broken promise: `Ok` from ingest means that the batch is written. The store said that it was, and does not have it"
+        );
+        let again = scene.ingest(events).await;
+        assert_eq!(
+            inserted(&again),
+            0,
+            "broken promise: `Ok` from ingest means that the batch is written. The store took the same events a second \
+             time for new ones, so it answered before it wrote"
+        );
+    }
+}
