@@ -1,0 +1,65 @@
+//! A session between a real brain and an agent, cut after every byte in both directions. Each test takes every n-th
+//! byte, so that they run side by side.
+#![cfg(feature = "tcp")]
+
+use z4j_testkit::cutter::{ByteCutter, Delivery, Recording, Way};
+
+/// Tests that share the bytes of one direction.
+const SHARES: u64 = 4;
+
+fn length(recording: Recording, way: Way) -> u64 {
+    match way {
+        Way::ToBrain => recording.to_brain,
+        Way::ToAgent => recording.to_agent,
+    }
+}
+
+fn cut_everywhere(delivery: Delivery, way: Way, share: u64) {
+    let cutter = ByteCutter::new(delivery);
+    let bytes = length(cutter.record().unwrap(), way);
+    assert!(bytes > 1_000, "a session of {bytes} bytes");
+    let mut cuts = 0;
+    for after in (share..bytes).step_by(usize::try_from(SHARES).unwrap()) {
+        let report = cutter.cut(way, after).unwrap();
+        assert!(report.violations.is_empty(), "{report}");
+        assert!(report.dials > 1, "nothing was cut: {report}");
+        cuts += 1;
+    }
+    println!("{delivery:?} {way:?}: {cuts} of {bytes} bytes");
+}
+
+macro_rules! shares {
+    ($($name:ident = $delivery:ident $way:ident $share:literal,)+) => {
+        $(#[test]
+        fn $name() {
+            cut_everywhere(Delivery::$delivery, Way::$way, $share);
+        })+
+    };
+}
+
+shares! {
+    rust_agent_cut_after_each_byte_to_the_brain_0 = Rust ToBrain 0,
+    rust_agent_cut_after_each_byte_to_the_brain_1 = Rust ToBrain 1,
+    rust_agent_cut_after_each_byte_to_the_brain_2 = Rust ToBrain 2,
+    rust_agent_cut_after_each_byte_to_the_brain_3 = Rust ToBrain 3,
+    rust_agent_cut_after_each_byte_to_the_agent_0 = Rust ToAgent 0,
+    rust_agent_cut_after_each_byte_to_the_agent_1 = Rust ToAgent 1,
+    rust_agent_cut_after_each_byte_to_the_agent_2 = Rust ToAgent 2,
+    rust_agent_cut_after_each_byte_to_the_agent_3 = Rust ToAgent 3,
+    stock_agent_cut_after_each_byte_to_the_brain_0 = Stock ToBrain 0,
+    stock_agent_cut_after_each_byte_to_the_brain_1 = Stock ToBrain 1,
+    stock_agent_cut_after_each_byte_to_the_brain_2 = Stock ToBrain 2,
+    stock_agent_cut_after_each_byte_to_the_brain_3 = Stock ToBrain 3,
+    stock_agent_cut_after_each_byte_to_the_agent_0 = Stock ToAgent 0,
+    stock_agent_cut_after_each_byte_to_the_agent_1 = Stock ToAgent 1,
+    stock_agent_cut_after_each_byte_to_the_agent_2 = Stock ToAgent 2,
+    stock_agent_cut_after_each_byte_to_the_agent_3 = Stock ToAgent 3,
+}
+
+#[test]
+fn a_session_that_nobody_cuts_has_the_same_length_every_time() {
+    for delivery in [Delivery::Rust, Delivery::Stock] {
+        let cutter = ByteCutter::new(delivery);
+        assert_eq!(cutter.record().unwrap(), cutter.record().unwrap());
+    }
+}
