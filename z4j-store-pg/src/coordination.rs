@@ -42,10 +42,12 @@ impl Coordination for PgStore {
         grant: &LeaseGrant,
         now: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
-        self.write("maintain", &(grant, now), |db, (grant, now)| {
-            Box::pin(maintain(db, grant, *now))
+        self.write("maintain", grant, |db, grant| {
+            Box::pin(leases::check(db, grant))
         })
-        .await
+        .await?;
+        // Doing it twice at once does no harm, so the lease need not be held while it is done.
+        self.prepare_days(now).await
     }
 
     async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {
@@ -85,15 +87,6 @@ impl Coordination for PgStore {
             warnings,
         })
     }
-}
-
-async fn maintain(
-    db: &mut Db<'_>,
-    grant: &LeaseGrant,
-    _now: Timestamp,
-) -> Result<Vec<String>, Fault> {
-    leases::check(db, grant).await?;
-    Ok(Vec::new())
 }
 
 async fn probe(db: &mut Db<'_>, now: Timestamp) -> Result<Promises, Fault> {

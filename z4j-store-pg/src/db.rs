@@ -12,16 +12,22 @@ use crate::listen;
 pub(crate) struct Db<'c> {
     conn: &'c mut PgConnection,
     is_pooled: bool,
-    channel: &'c str,
+    channel: Option<&'c str>,
 }
 
 impl<'c> Db<'c> {
-    pub(crate) const fn new(conn: &'c mut PgConnection, is_pooled: bool, channel: &'c str) -> Self {
+    pub(crate) const fn new(conn: &'c mut PgConnection, is_pooled: bool) -> Self {
         Self {
             conn,
             is_pooled,
-            channel,
+            channel: None,
         }
+    }
+
+    /// The same, for an operation that may tell other brains something.
+    pub(crate) const fn telling(mut self, channel: &'c str) -> Self {
+        self.channel = Some(channel);
+        self
     }
 
     /// A statement. Behind PgBouncer it is prepared without a name, because the next one may meet another server connection.
@@ -43,8 +49,11 @@ impl<'c> Db<'c> {
 
     /// Tells all brains something once the transaction is committed.
     pub(crate) async fn notify(&mut self, text: &str) -> Result<(), Fault> {
+        let channel = self
+            .channel
+            .ok_or(Fault::Bug("an operation that only reads tells something"))?;
         self.sql("SELECT pg_notify($1, $2)")
-            .bind(self.channel)
+            .bind(channel)
             .bind(text)
             .execute(&mut *self.conn)
             .await?;

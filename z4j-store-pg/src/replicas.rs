@@ -15,7 +15,7 @@ pub(crate) async fn beat(db: &mut Db<'_>, beat: &ReplicaBeat) -> Result<BeatOutc
     let id = *beat.replica.as_uuid();
     if beat.is_first {
         db.sql(
-            "INSERT INTO replicas (id, beat, announced, started_at) VALUES ($1, 0, 0, $2) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO replicas (id, beat, announced, started_at, clock) VALUES ($1, 0, 0, $2, $2) ON CONFLICT (id) DO NOTHING",
         )
         .bind(id)
         .bind(beat.now.as_micros())
@@ -23,9 +23,10 @@ pub(crate) async fn beat(db: &mut Db<'_>, beat: &ReplicaBeat) -> Result<BeatOutc
         .await?;
     }
     let counted = db
-        .sql("UPDATE replicas SET beat = beat + 1, announced = greatest(announced, $2) WHERE id = $1")
+        .sql("UPDATE replicas SET beat = beat + 1, announced = greatest(announced, $2), clock = $3 WHERE id = $1")
         .bind(id)
         .bind(row::signed(beat.announced))
+        .bind(beat.now.as_micros())
         .execute(db.conn())
         .await?;
     if counted.rows_affected() == 0 {
@@ -36,7 +37,7 @@ pub(crate) async fn beat(db: &mut Db<'_>, beat: &ReplicaBeat) -> Result<BeatOutc
 
 async fn all(db: &mut Db<'_>) -> Result<Vec<ReplicaRow>, Fault> {
     let rows = db
-        .sql("SELECT id, beat, announced, started_at FROM replicas ORDER BY id")
+        .sql("SELECT id, beat, announced, started_at, clock FROM replicas ORDER BY id")
         .fetch_all(db.conn())
         .await?;
     rows.iter()
@@ -46,6 +47,7 @@ async fn all(db: &mut Db<'_>) -> Result<Vec<ReplicaRow>, Fault> {
                 beat: row::count(row, "beat")?,
                 announced: row::count(row, "announced")?,
                 started_at: row::time(row, "started_at")?,
+                clock: row::time(row, "clock")?,
                 // Any number of processes may use the database: only watching tells which of them live.
                 is_gone: false,
             })

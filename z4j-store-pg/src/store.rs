@@ -58,6 +58,16 @@ impl PgStore {
             .map_err(|fault| fault.during("migrate database"))
     }
 
+    /// Whether the database holds nothing of ours yet, so that nothing can be lost by [`Self::migrate`].
+    ///
+    /// # Errors
+    /// As [`Self::migrate`].
+    pub async fn is_new(config: &PgConfig) -> Result<bool, StoreError> {
+        migrate::is_new(config)
+            .await
+            .map_err(|fault| fault.during("look at database"))
+    }
+
     /// Names the schema that this program knows: the same for the same migrations, in lower-case hexadecimal.
     #[must_use]
     pub fn schema_digest() -> String {
