@@ -162,6 +162,8 @@ impl Driver {
             Fault::BrainStop(brain) => self.brains.stop(*brain).await,
             Fault::ProcessCrash(slot, is_told) => self.fleet.kill(*slot, *is_told),
             Fault::Adopt(slot) => {
+                // What it observes last is never sent by itself.
+                self.fleet.last_words(*slot, episode.number);
                 self.fleet.kill(*slot, true);
                 self.fleet.adopt(*slot);
             }

@@ -94,7 +94,6 @@ impl People {
             project: slot.project,
             agent: slot.agent,
             action,
-            timeout_at,
             audit,
         });
         self.write(command, chance).await;

@@ -128,8 +128,8 @@ impl Plan {
             46..60 => Fault::BrainCrash(brain, is_told),
             60..64 => Fault::BrainStop(brain),
             64..71 => Fault::ProcessCrash(slot, is_told),
-            71..74 => Fault::Adopt(slot),
-            74..79 => Fault::Move(slot, brain),
+            71..75 => Fault::Adopt(slot),
+            75..79 => Fault::Move(slot, brain),
             79..84 => {
                 let skew = [59, -59, 61, -61, 3_600, -20];
                 let seconds = chance.pick(&skew).copied().unwrap_or(59);
@@ -157,7 +157,7 @@ impl Plan {
             _ => Ending::Reset,
         };
         let rate = chance.between(20, 200);
-        let effect = match chance.below(12) {
+        let effect = match chance.below(15) {
             0..3 => {
                 let directions = [None, Some(Direction::Up), Some(Direction::Down)];
                 scope.direction = chance.pick(&directions).copied().flatten();
@@ -175,7 +175,7 @@ impl Plan {
             8 => Effect::Reorder(rate),
             9 => Effect::Flip(rate),
             10 => Effect::Truncate(rate),
-            _ => Effect::Replay(rate),
+            _ => Effect::Replay(rate * 2),
         };
         Fault::Weather(of_slot, scope, effect, ending)
     }

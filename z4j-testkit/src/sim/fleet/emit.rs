@@ -83,6 +83,26 @@ impl Fleet {
         }
     }
 
+    /// The agent of a slot observes three events of one task, to die with them.
+    pub(crate) fn last_words(&self, slot: SlotNo, number: u32) {
+        let Some(now) = self.now(slot) else { return };
+        let mut chance = Chance::new(self.seed, &format!("last words {number}"));
+        for (step, kind) in ["task.received", "task.started", "task.succeeded"]
+            .into_iter()
+            .enumerate()
+        {
+            let spec = EventSpec {
+                kind,
+                task_id: format!("orphan-{number}"),
+                at: now.plus(std::time::Duration::from_micros(step as u64)),
+                spelled: None,
+                data: Map::from_iter([("queue".to_owned(), Value::from("default"))]),
+                standing: Standing::Own,
+            };
+            self.emit(slot, vec![Entry::Event(Box::new(spec))], &mut chance);
+        }
+    }
+
     fn emit_stock(
         &self,
         (process, slot): (ProcessNo, &Slot),

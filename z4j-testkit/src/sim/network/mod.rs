@@ -184,7 +184,10 @@ impl Network {
     /// Takes every effect away. Links that lost frames are reset: a real one would not have survived that.
     pub(crate) fn heal(&self) {
         self.lock().effects.clear();
+        let now = self.record.elapsed();
         for cable in self.cables() {
+            cable.pipe(Direction::Up).hurry(now);
+            cable.pipe(Direction::Down).hurry(now);
             if cable.is_silent() || cable.is_damaged() {
                 cable.cut();
             }
@@ -492,21 +495,33 @@ impl State {
         });
     }
 
-    /// A recorded frame for a link, and where it comes from.
+    /// A recorded frame for a link, and where it comes from. Of the kinds that there are each comes as often.
     fn recall(&mut self, cable: &Cable, direction: Direction) -> Option<(Bytes, Situation)> {
-        let index = self.chance.index(self.recorded.len());
-        let recorded = self.recorded.get(index)?;
-        let situation = if recorded.process != cable.process {
+        let mut kinds: BTreeMap<Situation, Vec<&Recorded>> = BTreeMap::new();
+        for recorded in &self.recorded {
+            let kind = recorded.situation(cable, direction);
+            kinds.entry(kind).or_default().push(recorded);
+        }
+        let kinds: Vec<_> = kinds.into_iter().collect();
+        let (situation, frames) = self.chance.pick(&kinds)?;
+        let recorded = self.chance.pick(frames)?;
+        Some((recorded.bytes.clone(), *situation))
+    }
+}
+
+impl Recorded {
+    /// What it would be to replay this on `cable`.
+    fn situation(&self, cable: &Cable, direction: Direction) -> Situation {
+        if self.process != cable.process {
             Situation::ReplayOtherProcess
-        } else if recorded.direction != direction {
+        } else if self.direction != direction {
             Situation::ReplayOtherDirection
-        } else if recorded.brain != cable.brain {
+        } else if self.brain != cable.brain {
             Situation::ReplayOtherBrain
-        } else if recorded.link != cable.no {
+        } else if self.link != cable.no {
             Situation::ReplayNewSession
         } else {
             Situation::ReplaySameSession
-        };
-        Some((recorded.bytes.clone(), situation))
+        }
     }
 }

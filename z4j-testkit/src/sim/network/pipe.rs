@@ -100,6 +100,21 @@ impl Pipe {
         count
     }
 
+    /// Everything under way arrives now.
+    pub(super) fn hurry(&self, now: Duration) {
+        let mut state = self.lock();
+        let under_way = std::mem::take(&mut state.under_way);
+        state.last_due = now;
+        let hurried = under_way.into_iter();
+        state.under_way = hurried
+            .zip(0_u64..)
+            .map(|(((due, _), item), order)| ((due.min(now), order), item))
+            .collect();
+        state.next = u64::try_from(state.under_way.len()).unwrap_or(u64::MAX);
+        drop(state);
+        self.arrived.notify_one();
+    }
+
     /// Whether the sender must wait.
     pub(super) fn is_full(&self) -> bool {
         self.lock().bytes >= BYTES_MAX

@@ -6,7 +6,6 @@ use serde_json::Value;
 use z4j_core::command::{Action, CommandState};
 use z4j_core::id::{AgentId, AuditId, CommandId, ProjectId};
 use z4j_core::store::CommandRow;
-use z4j_core::time::Timestamp;
 
 use super::{Facts, Oracle};
 use crate::sim::Situation;
@@ -19,7 +18,6 @@ pub(crate) struct IssuedCommand {
     pub(crate) project: ProjectId,
     pub(crate) agent: AgentId,
     pub(crate) action: Action,
-    pub(crate) timeout_at: Timestamp,
     pub(crate) audit: AuditId,
 }
 

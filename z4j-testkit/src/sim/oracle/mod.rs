@@ -19,7 +19,7 @@ use super::network::{BrainNo, LinkNo, ProcessNo};
 use super::record::Record;
 pub(crate) use commands::{CommandFacts, IssuedCommand};
 pub(crate) use emissions::{Emission, Fate, Standing};
-pub(crate) use frames::{BatchEntryIds, LinkLog};
+pub(crate) use frames::LinkLog;
 
 /// What is known of a process.
 #[derive(Clone, Debug)]
