@@ -67,6 +67,17 @@ pub(crate) async fn run(config: &PgConfig) -> Result<Migrated, Fault> {
     })
 }
 
+/// Whether there is nothing of ours yet.
+pub(crate) async fn is_new(config: &PgConfig) -> Result<bool, Fault> {
+    let session = Session::new(config)?;
+    let mut conn = open::connect(&config.direct_url(), &session).await?;
+    let mut txn = conn.begin_with(session.begin_write.clone()).await?;
+    let state = state(&mut txn).await?;
+    txn.rollback().await?;
+    conn.close().await?;
+    Ok(matches!(state, State::Empty))
+}
+
 fn known() -> u32 {
     MIGRATIONS
         .last()

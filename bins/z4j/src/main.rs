@@ -6,6 +6,7 @@ mod assemble;
 mod cli;
 mod commands;
 mod dashboard;
+mod database;
 mod logging;
 mod output;
 mod secrets;

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use z4j_brain::config::BrainSecrets;
 use z4j_core::limits::SECRET_BYTES_MIN;
 
+use crate::database::Choice;
 use crate::settings::Settings;
 
 const FILE_NAME: &str = "secret.env";
@@ -22,7 +23,7 @@ const NAMES: [&str; 3] = ["Z4J_SECRET", "Z4J_SESSION_SECRET", "Z4J_AUDIT_CHAIN_S
 /// # Errors
 /// When a secret is too short, when the file can be read by others, or when the database was made with secrets that are
 /// not there: new ones would lock every agent out without a word.
-pub(crate) fn load(settings: &Settings, database: &Path) -> anyhow::Result<BrainSecrets> {
+pub(crate) async fn load(settings: &Settings, database: &Choice) -> anyhow::Result<BrainSecrets> {
     let path = settings.data_dir.join(FILE_NAME);
     let mut stored = read(&path)?;
     let given = [
@@ -44,10 +45,11 @@ pub(crate) fn load(settings: &Settings, database: &Path) -> anyhow::Result<Brain
         .collect();
     if !missing.is_empty() {
         ensure!(
-            !database.exists(),
-            "{} holds a database, but {} is neither in the environment nor in {FILE_NAME}: give back the secret it was made with",
-            settings.data_dir.display(),
-            missing.join(" and ")
+            database.is_new().await?,
+            "there is a database at {}, but {} is neither in the environment nor in {}: give back the secret it was made with",
+            database.name(),
+            missing.join(" and "),
+            path.display()
         );
         mint(&path, &mut found)?;
     }

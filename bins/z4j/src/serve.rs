@@ -25,11 +25,11 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("the address {} cannot be listened on", settings.bind))?;
     let bound = listener.local_addr()?;
-    let (brain, store) = assemble::brain(settings)?;
+    let (brain, database) = assemble::brain(settings).await?;
     bootstrap(&brain, settings).await?;
     let base = base_url(settings, bound);
     let invited = invite(&brain, &base).await?;
-    tracing::info!(address = %bound, data_dir = %settings.data_dir.display(), "z4j serves");
+    tracing::info!(address = %bound, data_dir = %settings.data_dir.display(), database = database.name(), "z4j serves");
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone())?);
     tokio::spawn(stop.clone().run_until_cancelled_owned(invite_again(
@@ -38,7 +38,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
         invited,
     )));
     z4j_brain::serve(listener, brain, stop).await?;
-    store.close().await;
+    database.close().await;
     tracing::info!("z4j has stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use etcetera::BaseStrategy;
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
@@ -17,10 +17,16 @@ const BIND_DEFAULT: &str = "127.0.0.1:7700";
 const FILE_NAME: &str = "z4j.toml";
 
 /// The variables that the brain reads, without `Z4J_`. The data folder is read on its own: the file lies in it.
-pub(crate) const VARIABLES: [&str; 12] = [
+pub(crate) const VARIABLES: [&str; 18] = [
     "BIND",
     "DATA_DIR",
     "DATABASE_URL",
+    "DATABASE_LISTEN_URL",
+    "DATABASE_TLS_ROOT",
+    "DATABASE_SCHEMA",
+    "DATABASE_CONNECTIONS",
+    "DATABASE_PGBOUNCER",
+    "DATABASE_ALLOW_WEAK_DURABILITY",
     "PUBLIC_URL",
     "SECRET",
     "SESSION_SECRET",
@@ -84,6 +90,22 @@ pub(crate) struct Settings {
     /// The database, when it is not the SQLite file.
     #[serde(default, deserialize_with = "secret")]
     pub(crate) database_url: Option<SecretString>,
+    /// The PostgreSQL server without PgBouncer, for notifications.
+    #[serde(default, deserialize_with = "secret")]
+    pub(crate) database_listen_url: Option<SecretString>,
+    /// A file with the authorities that the server's certificate may come from.
+    pub(crate) database_tls_root: Option<PathBuf>,
+    /// The PostgreSQL schema that holds z4j's tables.
+    pub(crate) database_schema: Option<String>,
+    /// Connections to PostgreSQL at most, beside those of ingest and notifications.
+    #[serde(default, deserialize_with = "number")]
+    pub(crate) database_connections: Option<u32>,
+    /// The URL leads to PgBouncer in transaction mode.
+    #[serde(default, deserialize_with = "switch")]
+    pub(crate) database_pgbouncer: bool,
+    /// Start on a server that may lose what it said was stored.
+    #[serde(default, deserialize_with = "switch")]
+    pub(crate) database_allow_weak_durability: bool,
     /// The URL that people use.
     pub(crate) public_url: Option<String>,
     /// The master secret.
@@ -138,30 +160,6 @@ impl Settings {
         settings.data_dir = data_dir;
         Ok(settings)
     }
-
-    /// The SQLite file.
-    ///
-    /// # Errors
-    /// When the settings name a database that this build cannot use.
-    pub(crate) fn sqlite_path(&self) -> anyhow::Result<PathBuf> {
-        use secrecy::ExposeSecret;
-        let Some(url) = &self.database_url else {
-            return Ok(self.data_dir.join("z4j.db"));
-        };
-        let url = url.expose_secret();
-        if let Some(path) = url
-            .strip_prefix("sqlite://")
-            .or_else(|| url.strip_prefix("sqlite:"))
-        {
-            return Ok(PathBuf::from(path));
-        }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            bail!(
-                "this version has no PostgreSQL store yet: leave the database URL out to use SQLite in the data folder"
-            );
-        }
-        bail!("the database URL must begin with sqlite:");
-    }
 }
 
 fn layers(data_dir: &Path, flags: &Flags) -> Figment {
@@ -197,6 +195,30 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretStr
     match serde_json::Value::deserialize(deserializer) {
         Ok(serde_json::Value::String(text)) => Ok(Some(SecretString::from(text))),
         _ => Err(de::Error::custom("a secret is written as text in quotes")),
+    }
+}
+
+/// A number, also as the text that a variable is.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let number = match &value {
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        other => other.as_u64().and_then(|number| u32::try_from(number).ok()),
+    };
+    let wanted = || de::Error::custom(format!("{value} is not a whole number"));
+    number.map(Some).ok_or_else(wanted)
+}
+
+/// On or off, also as the text that a variable is.
+fn switch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    match &value {
+        serde_json::Value::Bool(is_on) => Ok(*is_on),
+        serde_json::Value::String(text) if matches!(&**text, "true" | "1") => Ok(true),
+        serde_json::Value::String(text) if matches!(&**text, "false" | "0") => Ok(false),
+        _ => Err(de::Error::custom(format!(
+            "{value} is neither true nor false"
+        ))),
     }
 }
 

@@ -22,6 +22,7 @@ const DATABASES: &[&str] = &[
 /// What a stranger receives: libraries to embed and binaries to run.
 const SHIPPED: &[&str] = &[
     "z4j-core",
+    "z4j-store-pg",
     "z4j-store-sqlite",
     "z4j-agent",
     "z4j-brain",

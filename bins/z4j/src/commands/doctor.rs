@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use z4j_core::env::Env;
-use z4j_core::store::{Coordination, IdentityStore};
 
 use crate::assemble;
 use crate::output;
@@ -52,7 +51,7 @@ async fn look(settings: &Settings) -> Vec<Finding> {
             message,
         })
         .collect();
-    let (_brain, store) = match assemble::brain(settings) {
+    let (_brain, database) = match assemble::brain(settings).await {
         Ok(parts) => parts,
         Err(error) => {
             let message = format!("{error:#}");
@@ -64,12 +63,12 @@ async fn look(settings: &Settings) -> Vec<Finding> {
             return findings;
         }
     };
-    let database = store.path().display().to_string();
+    let (name, store) = (database.name(), database.store());
     findings.push(match store.probe(Env::system().now()).await {
         Ok(health) if health.warnings.is_empty() => Finding {
             check: "database",
             ok: true,
-            message: format!("{database} takes durable writes"),
+            message: format!("{name} takes durable writes"),
         },
         Ok(health) => Finding {
             check: "database",

@@ -12,7 +12,9 @@ use serde_json::json;
 
 use crate::assemble;
 use crate::cli::Command;
+use crate::database::Choice;
 use crate::output;
+use crate::secrets;
 use crate::settings::Settings;
 
 /// Runs a command that needs the store.
@@ -26,10 +28,10 @@ pub(crate) async fn run(
 ) -> anyhow::Result<ExitCode> {
     match command {
         Command::Doctor => return doctor::run(settings, json).await,
-        Command::Migrate => return migrate(settings, json),
+        Command::Migrate => return migrate(settings, json).await,
         _ => {}
     }
-    let (brain, store) = assemble::brain(settings)?;
+    let (brain, database) = assemble::brain(settings).await?;
     let operator = brain.operator();
     let code = match command {
         Command::Agent(command) => agent::run(&operator, command, json).await?,
@@ -43,14 +45,16 @@ pub(crate) async fn run(
             bail!("this command does not work on the store")
         }
     };
-    store.close().await;
+    database.close().await;
     Ok(code)
 }
 
-/// Opening the store applies what is missing.
-fn migrate(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
-    let (_brain, store) = assemble::brain(settings)?;
-    let path = store.path().display().to_string();
+/// Applies what is missing. Secrets are looked for first: a database must not be made without them.
+async fn migrate(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
+    let choice = Choice::read(settings)?;
+    assemble::make_folder(&settings.data_dir)?;
+    secrets::load(settings, &choice).await?;
+    let path = choice.migrate().await?;
     output::print(
         json,
         &json!({ "database": path, "schema": "current" }),

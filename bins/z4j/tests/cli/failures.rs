@@ -100,14 +100,23 @@ fn a_secret_file_that_others_can_read_is_refused() {
 }
 
 #[test]
-fn a_database_this_build_cannot_use_is_refused_without_showing_its_password() {
+fn a_server_that_cannot_be_reached_is_named_without_its_password() {
     let folder = tempfile::tempdir().unwrap();
-    let url = "postgres://z4j:hunter2hunter2@db.example.org/z4j";
-    let text = sentence(&run(folder.path(), &["serve", "--database-url", url]));
+    let port = free_port();
+    let url = format!("postgres://z4j:hunter2hunter2@127.0.0.1:{port}/z4j");
+    let args = ["serve", "--bind", "127.0.0.1:0", "--database-url", &url];
+    let text = sentence(&run(folder.path(), &args));
     assert!(
-        text.contains("PostgreSQL") && !text.contains("hunter2"),
+        text.contains(&format!("127.0.0.1:{port}")) && text.contains("check the host and port"),
         "{text}"
     );
+    assert!(!text.contains("hunter2"), "{text}");
+    for url in ["mysql://z4j:hunter2hunter2@127.0.0.1/z4j", "postgres://"] {
+        let args = ["serve", "--bind", "127.0.0.1:0", "--database-url", url];
+        let text = sentence(&run(folder.path(), &args));
+        assert!(text.contains("database URL"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
 }
 
 #[test]
