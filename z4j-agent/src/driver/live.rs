@@ -44,6 +44,7 @@ pub(super) struct Live {
     payload_bytes_max: usize,
     heartbeat_every: Duration,
     beat: Beat,
+    has_greeted: bool,
     since: Duration,
     had_ack: bool,
     transit: Option<Transit>,
@@ -61,6 +62,7 @@ impl Live {
             payload_bytes_max: frame_bytes_max.saturating_sub(ENVELOPE_BYTES),
             heartbeat_every: Duration::from_secs(u64::from(ack.heartbeat_interval_seconds.max(1))),
             beat: Beat::AskEngines,
+            has_greeted: false,
             since: now,
             had_ack: false,
             transit: None,
@@ -153,6 +155,13 @@ impl Live {
 
     pub(super) const fn heartbeat_written(&mut self) {
         self.beat = Beat::Status;
+        self.has_greeted = true;
+    }
+
+    /// Whether the brain was told which workers this process is. Before that it may take their events for reports of a
+    /// bystander, and leave them to the link that the process had before.
+    pub(super) const fn has_greeted(&self) -> bool {
+        self.has_greeted
     }
 
     pub(super) const fn status_due(&self) -> bool {

@@ -109,6 +109,9 @@ impl Driver {
         let Phase::Live(live) = &mut self.phase else {
             return None;
         };
+        if !live.has_greeted() {
+            return None;
+        }
         loop {
             let env = &self.env;
             let new_id = || new_frame_id(FrameType::EventBatch, env);

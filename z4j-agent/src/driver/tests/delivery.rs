@@ -23,6 +23,24 @@ fn the_first_frames_after_hello_ack_are_a_heartbeat_with_health_and_a_status() {
 }
 
 #[test]
+fn events_wait_until_the_brain_was_told_which_workers_this_process_is() {
+    let mut bench = Bench::new(BufferLimits::default());
+    bench.capture("one");
+    bench.greet(1 << 20);
+    assert!(bench.driver.take_health_request());
+    assert!(bench.driver.next_frame().is_none());
+    bench.driver.health_taken(Health::new());
+    assert_eq!(
+        kinds(&bench.turn()),
+        [
+            FrameType::Heartbeat,
+            FrameType::AgentStatus,
+            FrameType::EventBatch
+        ]
+    );
+}
+
+#[test]
 fn an_engine_that_does_not_say_how_it_is_delays_a_heartbeat_by_five_seconds_only() {
     let mut bench = Bench::connected();
     bench.pass(Duration::from_secs(30));
