@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask serve`, `test`, `bench`, `gen`, `deny`.
+//! The project's own tasks: `cargo xtask serve`, `test`, `soak`, `bench`, `gen`, `deny`.
 #![allow(
     clippy::disallowed_methods,
     reason = "a tool on the developer's machine: it may read the clock and the environment"
@@ -11,6 +11,7 @@ mod generate;
 mod process;
 mod serve;
 mod services;
+mod soak;
 mod stamp;
 mod tally;
 mod test;
@@ -42,6 +43,8 @@ enum Task {
     },
     /// Run everything that must pass.
     Test(test::Selection),
+    /// Run fresh seeds of the simulators for a while, or one seed again.
+    Soak(soak::Soak),
     /// Run a benchmark (all of them without a name) and keep its numbers under `target/bench/`.
     Bench {
         /// Which benchmark, then its own arguments.
@@ -73,6 +76,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Serve { args } => serve::serve(&workspace, &args)?,
         Task::Test(selection) => return Ok(test::run(&workspace, &selection)),
+        Task::Soak(order) => soak::soak(&workspace, &order)?,
         Task::Bench { args } => bench::bench(&workspace, &args)?,
         Task::Gen { check } => generate::generate(&workspace, check)?,
         Task::Deny => deny::deny(&workspace)?,
