@@ -15,6 +15,9 @@ use crate::payload::Payload;
 /// An ack that has not come this long after the last frame is a result, not a wait.
 const ACK_TIME_MAX: Duration = Duration::from_secs(120);
 
+/// Large frames without an ack over all connections.
+const LARGE_FRAMES_IN_FLIGHT: usize = 320;
+
 /// The shape of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
@@ -27,10 +30,14 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// As the published agent does: at most 256 frames in flight; of large frames as many as a brain reads ahead
-    /// (`UNCOMMITTED_BYTES_PER_CONNECTION_MAX`, 4 MiB).
-    const fn in_flight_max(self) -> usize {
-        if self.events_per_frame < 10 { 256 } else { 32 }
+    /// Of small frames as many as the published agent has, 256. Of large ones fewer the more connections there are, so that
+    /// what waits is work for a second or two, not for a minute.
+    fn in_flight_max(self) -> usize {
+        if self.events_per_frame < 10 {
+            256
+        } else {
+            (LARGE_FRAMES_IN_FLIGHT / self.connections.max(1)).clamp(2, 32)
+        }
     }
 }
 

@@ -216,15 +216,14 @@ pub(crate) async fn paced_run(ready: &Ready, load: Load, rate: u64) -> anyhow::R
         "a rate of at least one event per second is needed"
     );
     let seconds = load.time_max.as_secs() + WARM_UP.as_secs();
-    // A little more than is due, because the lanes are not of one length.
-    let events = work((rate * seconds).div_ceil(3) * 6 / 5 + 200);
-    let mut lanes = lanes(load.connections, load.events_per_frame, events);
     let per_frame = u64::try_from(load.events_per_frame)?;
-    let due = usize::try_from((rate * seconds).div_ceil(per_frame))?;
-    let each = due.div_ceil(load.connections);
-    let shortest = lanes.iter().map(Vec::len).min().unwrap_or(0);
+    let connections = u64::try_from(load.connections)?;
+    let each = (rate * seconds).div_ceil(per_frame * connections);
+    // Three events to a task, and as many tasks for each connection.
+    let events = work((each * per_frame).div_ceil(3) * connections);
+    let mut lanes = lanes(load.connections, load.events_per_frame, events);
     for lane in &mut lanes {
-        lane.truncate(each.min(shortest));
+        lane.truncate(usize::try_from(each)?);
     }
     let interval = Duration::from_secs_f64(number(per_frame) / number(rate));
     let before = ready.task_count().await;

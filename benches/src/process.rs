@@ -95,7 +95,7 @@ impl Launch {
             .arg(&self.data_dir)
             .env("Z4J_BOOTSTRAP_ADMIN_EMAIL", ADMIN_EMAIL)
             .env("Z4J_BOOTSTRAP_ADMIN_PASSWORD", ADMIN_PASSWORD)
-            .env("Z4J_LOG", "warn")
+            .env("Z4J_LOG", "error")
             .env_remove("Z4J_DATABASE_URL")
             .stdin(Stdio::null())
             .stdout(Stdio::null());

@@ -30,6 +30,7 @@ pub(crate) struct Ready {
 #[derive(Debug)]
 pub(crate) struct OwnBrain {
     process: Option<BrainProcess>,
+    is_migrated: bool,
     /// How it was started.
     pub(crate) launch: Launch,
     /// Its database, when that is not the file in its folder.
@@ -168,11 +169,9 @@ impl Own {
         };
         let url = database.as_ref().map(Database::url);
         let launch = Launch::new(&self.binary, &dir, url)?;
-        if database.is_some() {
-            launch.migrate()?;
-        }
         Ok(OwnBrain {
             process: None,
+            is_migrated: false,
             launch,
             database,
             _folder: folder,
@@ -190,6 +189,10 @@ impl Own {
 impl OwnBrain {
     /// Starts it; answers how many seconds it took to be ready.
     pub(crate) fn start(&mut self) -> anyhow::Result<f64> {
+        if self.database.is_some() && !self.is_migrated {
+            self.launch.migrate()?;
+            self.is_migrated = true;
+        }
         let (process, took) = self.launch.start()?;
         self.process = Some(process);
         Ok(took.as_secs_f64())
