@@ -200,7 +200,7 @@ pub(super) fn in_window(walk: &Walk<'_>) -> Sql {
     let mut conditions = vec![format!("project_id = {project}")];
     conditions.extend(walk.window(&mut sql));
     sql.push(&format!(
-        "SELECT count(*) AS total FROM (SELECT FROM tasks WHERE {} LIMIT {}) some",
+        "SELECT count(*) AS total FROM (SELECT FROM tasks WHERE {} LIMIT {}) counted",
         conditions.join(" AND "),
         GATHER_ROWS_MAX + 1
     ));
