@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use z4j_core::env::Env;
 use z4j_core::id::ReplicaId;
@@ -21,6 +22,7 @@ use crate::link::{Registry, seam};
 use crate::live::Hub;
 use crate::metrics::Metrics;
 use crate::ops::Keyring;
+use crate::replicas::Replicas;
 use crate::shared::Shared;
 use crate::upkeep::{self, Health};
 
@@ -179,7 +181,8 @@ impl BrainBuilder {
             health: Health::default(),
             metrics: Metrics::new(),
             stopping: CancellationToken::new(),
-            replica: ReplicaId::from_u128(self.env.next_id()),
+            replicas: Replicas::new(ReplicaId::from_u128(self.env.next_id())),
+            rights: watch::Sender::new(0),
             store: self.store,
             keyring,
             redactor: self.redactor,

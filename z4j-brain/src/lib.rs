@@ -14,6 +14,7 @@ mod link;
 mod live;
 mod metrics;
 mod ops;
+mod replicas;
 mod shared;
 mod upkeep;
 

@@ -31,6 +31,8 @@ pub(crate) struct Metrics {
     pub(crate) ack_seconds: Histogram,
     agents_online: Gauge,
     links_open: Gauge,
+    replicas: Gauge,
+    lease_held: Gauge,
 }
 
 impl Metrics {
@@ -53,6 +55,8 @@ impl Metrics {
             ack_seconds: histogram("z4j_ack_seconds"),
             agents_online: gauge("z4j_agents_online"),
             links_open: gauge("z4j_ws_connections"),
+            replicas: gauge("z4j_replicas"),
+            lease_held: gauge("z4j_upkeep_lease_held"),
             recorder,
         }
     }
@@ -91,6 +95,22 @@ impl Metrics {
     pub(crate) fn store_fault(&self, kind: &'static str) {
         self.labelled("z4j_store_faults_total", "kind", kind)
             .increment(1);
+    }
+
+    /// An announcement between brains was `sent`, `heard` or `missed`.
+    pub(crate) fn announcements(&self, what: &'static str) {
+        self.labelled("z4j_announcements_total", "outcome", what)
+            .increment(1);
+    }
+
+    /// So many brains share the store, this one included.
+    pub(crate) fn replicas(&self, count: usize) {
+        self.replicas.set(gauge_value(count));
+    }
+
+    /// Whether this brain does what one does for all.
+    pub(crate) fn lease_held(&self, is_held: bool) {
+        self.lease_held.set(if is_held { 1.0 } else { 0.0 });
     }
 
     /// Everything as text for a scraper.
@@ -158,6 +178,10 @@ fn describe(recorder: &PrometheusRecorder) {
             "z4j_store_faults_total",
             "Writes that the store did not take, by kind of fault.",
         ),
+        (
+            "z4j_announcements_total",
+            "Announcements between brains, by outcome: sent, heard, missed.",
+        ),
     ];
     for (name, text) in counters {
         recorder.describe_counter(
@@ -172,6 +196,14 @@ fn describe(recorder: &PrometheusRecorder) {
             "Agents with an open link to this brain.",
         ),
         ("z4j_ws_connections", "Open links to agents."),
+        (
+            "z4j_replicas",
+            "Brains on this store that beat, this one included.",
+        ),
+        (
+            "z4j_upkeep_lease_held",
+            "1 while this brain does the upkeep for all.",
+        ),
     ] {
         recorder.describe_gauge(
             KeyName::from_const_str(name),

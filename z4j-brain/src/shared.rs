@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use z4j_core::env::Env;
-use z4j_core::id::ReplicaId;
 use z4j_core::redact::Redactor;
 use z4j_core::store::Store;
 
@@ -17,6 +17,7 @@ use crate::link::Registry;
 use crate::live::Hub;
 use crate::metrics::Metrics;
 use crate::ops::Keyring;
+use crate::replicas::Replicas;
 use crate::upkeep::Health;
 
 /// What every part of a brain works with. Made once by the builder and shared.
@@ -53,5 +54,14 @@ pub(crate) struct Shared {
     /// Cancelled when the brain begins to stop: what would go on for ever ends.
     pub(crate) stopping: CancellationToken,
     /// This brain, among those that share the store.
-    pub(crate) replica: ReplicaId,
+    pub(crate) replicas: Replicas,
+    /// Counts changes of people's rights, here or elsewhere, so that live streams look again at once.
+    pub(crate) rights: watch::Sender<u64>,
+}
+
+impl Shared {
+    /// Somebody's rights may have changed.
+    pub(crate) fn rights_changed(&self) {
+        self.rights.send_modify(|n| *n = n.wrapping_add(1));
+    }
 }

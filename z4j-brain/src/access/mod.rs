@@ -32,7 +32,7 @@ pub(crate) use throttle::{AddressKey, Throttles};
 /// # Contract
 /// - `Ok(None)` means that nobody is known: the answer is 401. Only what the request itself proves may count; where it
 ///   came from must not.
-/// - It is asked again for every request, and for a live stream again every few seconds, so an answer must not outlive
+/// - It is asked again for every request, and for a live stream again within every second, so an answer must not outlive
 ///   the rights it is made from by more than a second.
 #[async_trait]
 pub trait AccessPolicy: Debug + Send + Sync + 'static {

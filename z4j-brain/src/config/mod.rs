@@ -1,11 +1,13 @@
 //! Settings, one struct for each concern. Nothing here reads a file or the environment.
 
 mod agents;
+mod replicas;
 mod secrets;
 mod server;
 mod sign_in;
 
 pub use agents::AgentConfig;
+pub use replicas::ReplicasConfig;
 pub use secrets::BrainSecrets;
 pub use server::ServerConfig;
 pub use sign_in::SignInConfig;
@@ -20,6 +22,8 @@ pub struct BrainConfig {
     pub server: ServerConfig,
     /// How people sign in.
     pub sign_in: SignInConfig,
+    /// How brains on one store watch each other.
+    pub replicas: ReplicasConfig,
 }
 
 impl BrainConfig {
@@ -28,6 +32,7 @@ impl BrainConfig {
         let mut problems = self.agents.problems();
         problems.extend(self.server.problems());
         problems.extend(self.sign_in.problems());
+        problems.extend(self.replicas.problems());
         problems
     }
 }

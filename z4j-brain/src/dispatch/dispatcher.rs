@@ -118,7 +118,7 @@ async fn advance(
         input: CommandInput::AckReceived,
         result: None,
         error: None,
-        at: shared.env.now(),
+        at: shared.replicas.now(&shared.env),
         retry_link: None,
         audit: None,
     };

@@ -107,7 +107,7 @@ async fn claim(shared: &Shared, planned: Planned) -> Result<(), StoreError> {
     let Planned { link, engines, ids } = planned;
     // Before the claim: if its answer is lost, the end of the link must still be told.
     link.note_commands();
-    let now = shared.env.now();
+    let now = shared.replicas.now(&shared.env);
     let claim = ClaimCommands {
         agent_id: link.agent_id(),
         link_id: link.id,
@@ -134,7 +134,11 @@ async fn claim(shared: &Shared, planned: Planned) -> Result<(), StoreError> {
     }
     if link.close_code().is_some() {
         // The link may have told the store of its end before this claim.
-        for command in shared.store.lose_link(link.id, shared.env.now()).await? {
+        for command in shared
+            .store
+            .lose_link(link.id, shared.replicas.now(&shared.env))
+            .await?
+        {
             shared.dispatcher.publish(shared, command);
         }
     }
@@ -153,7 +157,7 @@ async fn refuse(shared: &Shared, id: CommandId) -> Result<(), StoreError> {
         error: Some(
             "The process that took the command cannot carry it out; it was not sent.".to_owned(),
         ),
-        at: shared.env.now(),
+        at: shared.replicas.now(&shared.env),
         retry_link: None,
         audit: None,
     };

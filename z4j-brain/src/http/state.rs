@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use z4j_core::id::UserId;
 use z4j_core::keys::Purpose;
@@ -28,8 +27,6 @@ pub(crate) struct Web {
     pub(crate) throttles: Throttles,
     /// Who holds how many live streams.
     pub(crate) streams: Arc<Slots<UserId>>,
-    /// Counts changes of rights made by this process, so that streams look again at once.
-    pub(crate) rights: watch::Sender<u64>,
     /// What the store last said of itself.
     pub(crate) probe: ProbeCache,
     /// Signs cursors.
@@ -53,7 +50,6 @@ impl Web {
             gate: HashGate::new(env.clone(), &shared.config.sign_in),
             throttles: Throttles::new(env),
             streams: Arc::new(Slots::new(STREAMS_PER_USER_MAX)),
-            rights: watch::Sender::new(0),
             probe: ProbeCache::default(),
             cursors: CursorKey::new(shared.keyring.session_key(Purpose::Cursors)),
             hosts: Hosts::new(server),
@@ -65,6 +61,6 @@ impl Web {
 
     /// Somebody's rights changed here.
     pub(crate) fn rights_changed(&self) {
-        self.rights.send_modify(|n| *n = n.wrapping_add(1));
+        self.shared.rights_changed();
     }
 }

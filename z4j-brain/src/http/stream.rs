@@ -26,8 +26,8 @@ use crate::live::Subscription;
 
 /// A comment this often keeps proxies from closing a quiet stream.
 const BEAT: Duration = Duration::from_secs(15);
-/// Rights are looked at again this often, and at once when this process changes some.
-const RIGHTS_CHECK: Duration = Duration::from_secs(5);
+/// Rights are looked at again this often, and at once when somebody says that some changed (I-25: within a second).
+const RIGHTS_CHECK: Duration = Duration::from_millis(800);
 /// Changes are gathered this long, so that a busy project costs a few messages a second and not thousands.
 const GATHER: Duration = Duration::from_millis(200);
 
@@ -75,15 +75,22 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(app: App, scope: Scope, parts: Parts, slot: Slot<UserId>, last_id: Option<u64>) -> Self {
+    fn new(
+        app: App,
+        scope: Scope,
+        parts: Parts,
+        slot: Slot<UserId>,
+        last_id: Option<&str>,
+    ) -> Self {
         let subscription = app.shared.hub.subscribe(scope.project.id, last_id);
         let mut ready = VecDeque::new();
         if last_id.is_none() {
             let at = app.shared.env.now();
-            ready.extend(stream_render::ready(at, subscription.position()));
+            let id = app.shared.hub.event_id(subscription.position());
+            ready.extend(stream_render::ready(at, id));
         }
         Self {
-            rights: app.rights.subscribe(),
+            rights: app.shared.rights.subscribe(),
             check_at: Instant::now() + RIGHTS_CHECK,
             app,
             scope,
@@ -138,14 +145,10 @@ impl Follower {
     }
 }
 
-fn last_id(headers: &HeaderMap) -> Option<u64> {
-    headers
-        .get("last-event-id")?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+/// What the reader has seen; a text that no brain gave out is that of another one.
+fn last_id(headers: &HeaderMap) -> Option<&str> {
+    let id = headers.get("last-event-id")?.to_str().unwrap_or_default();
+    (!id.is_empty()).then_some(id)
 }
 
 impl std::fmt::Debug for Follower {

@@ -21,8 +21,8 @@ use crate::live::{Delta, LiveBody, LiveMessage};
 use crate::ops::stats;
 
 /// The first event of a fresh stream.
-pub(super) fn ready(at: Timestamp, id: u64) -> Option<Event> {
-    event("ready", &json!({ "at": at })).map(|event| event.id(id.to_string()))
+pub(super) fn ready(at: Timestamp, id: String) -> Option<Event> {
+    event("ready", &json!({ "at": at })).map(|event| event.id(id))
 }
 
 /// The events of one message. Only the last one carries the number, so that a stream cut in between is sent all again.
@@ -38,7 +38,7 @@ pub(super) async fn render(app: &Web, scope: &Scope, message: LiveMessage) -> Ve
         },
     };
     if let Some(last) = events.pop() {
-        events.push(last.id(message.id.to_string()));
+        events.push(last.id(app.shared.hub.event_id(message.id)));
     }
     events
 }

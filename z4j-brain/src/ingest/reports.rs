@@ -1,6 +1,6 @@
 //! What agents say besides events, gathered for about a second and written together.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use z4j_core::id::{AgentId, LinkId, ProjectId};
@@ -19,7 +19,7 @@ use crate::shared::Shared;
 
 /// Entries of one kind that wait for one write; beyond, the latest news is passed over until the next heartbeat.
 const WAITING_MAX: usize = 20_000;
-/// Closed links that wait while the store takes none; links beyond stay open in it until the brain starts again.
+/// Closed links that wait while the store takes none; links beyond stay open in it until the brain stops.
 const CLOSES_MAX: usize = 100_000;
 /// Closed links that one write takes, so that many of them do not keep events waiting.
 const CLOSES_PER_WRITE: usize = 500;
@@ -29,8 +29,6 @@ const CLOSES_PER_WRITE: usize = 500;
 pub(crate) struct Reports {
     waiting: Mutex<Waiting>,
     losses: Mutex<LossMemory>,
-    /// Links that are gone and that the store still counts as open.
-    gone: Mutex<HashSet<LinkId>>,
 }
 
 type FleetKey = (ProjectId, String, String);
@@ -181,12 +179,6 @@ impl Reports {
             return;
         }
         waiting.closes.push(link);
-        lock(&self.gone).insert(link.link_id);
-    }
-
-    /// Whether a link that the store counts as open is gone.
-    pub(crate) fn is_gone(&self, link: LinkId) -> bool {
-        lock(&self.gone).contains(&link)
     }
 
     /// Writes what waits. What the store does not take now waits on.
@@ -212,14 +204,7 @@ impl Reports {
         while !closes.is_empty() {
             let rest = closes.split_off(closes.len().min(CLOSES_PER_WRITE));
             match shared.store.close_links(closes.clone()).await {
-                Ok(workers) => {
-                    let mut gone = lock(&self.gone);
-                    for close in &closes {
-                        gone.remove(&close.link_id);
-                    }
-                    drop(gone);
-                    publish_workers(shared, &workers);
-                }
+                Ok(workers) => publish_workers(shared, &workers),
                 Err(error) => {
                     note_fault(shared, &error);
                     closes.extend(rest);

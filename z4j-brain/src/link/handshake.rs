@@ -6,7 +6,9 @@ use bytes::Bytes;
 use z4j_core::id::LinkId;
 use z4j_core::limits;
 use z4j_core::session::{BrainInput, BrainSession, Close, Grant};
-use z4j_core::store::{AgentIdentity, AgentProfile, CloseLink, OpenLink, StreamKey};
+use z4j_core::store::{
+    AgentIdentity, AgentProfile, CloseLink, OpenLink, StoreErrorKind, StreamKey,
+};
 use z4j_core::wire::{CloseCode, Hello, HelloAckStream, Received, Refusal, Signer};
 
 use super::ends::{Incoming, Reader, Writer};
@@ -119,7 +121,7 @@ async fn open(
     let row = OpenLink {
         link_id: id,
         agent_id: agent.agent_id,
-        replica: shared.replica,
+        replica: shared.replicas.own(),
         worker_id: hello.worker_id.clone(),
         worker_role: hello.worker_role.clone(),
         pid: hello.worker_pid,
@@ -130,8 +132,13 @@ async fn open(
     // The semaphore is never closed; without a permit the write would only be unlimited.
     let _permit = shared.links.handshakes.acquire().await;
     if let Err(error) = shared.store.open_link(row).await {
-        shared.metrics.store_fault(error.kind().as_str());
-        if shared.health.fail(&error) {
+        if error.kind() == StoreErrorKind::Fenced {
+            // The store takes links, but not from a brain that it counts as dead.
+            shared.replicas.doubt();
+        } else {
+            shared.metrics.store_fault(error.kind().as_str());
+        }
+        if error.kind() != StoreErrorKind::Fenced && shared.health.fail(&error) {
             tracing::error!(error = %chain(&error), "agents wait: the store does not take their links");
         }
         forget(shared, &link);

@@ -151,10 +151,11 @@ impl Inbound {
                 .refuse(shared, &self.link.agent, &RefusalNote::event(poison.reason));
         }
         let told = decoded.events.len();
-        let owners = &shared.links.owners;
-        decoded
-            .events
-            .retain(|event| !owners.is_second_hand(&self.link, event));
+        let (owners, elsewhere) = (&shared.links.owners, &shared.replicas.elsewhere);
+        decoded.events.retain(|event| {
+            !owners.is_second_hand(&self.link, event)
+                && !elsewhere.is_second_hand(owners, &self.link, event)
+        });
         shared
             .metrics
             .second_hand(told.saturating_sub(decoded.events.len()));

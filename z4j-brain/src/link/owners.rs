@@ -98,7 +98,14 @@ impl Owners {
             })
     }
 
-    fn holds(&self, project: ProjectId, engine: &str, worker: &str, link: LinkId) -> bool {
+    /// Whether `link` claims this worker.
+    pub(crate) fn holds(
+        &self,
+        project: ProjectId,
+        engine: &str,
+        worker: &str,
+        link: LinkId,
+    ) -> bool {
         let projects = self.0.read().unwrap_or_else(PoisonError::into_inner);
         projects
             .get(&project)

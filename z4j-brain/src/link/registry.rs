@@ -140,6 +140,18 @@ impl Registry {
         agents
     }
 
+    /// The projects and agents whose rights count here: they are connected, or may connect on a look-up of the last seconds.
+    pub(crate) fn trusted_by_project(
+        &self,
+        now: Duration,
+    ) -> BTreeMap<ProjectId, BTreeSet<AgentId>> {
+        let mut agents = self.agents_by_project();
+        for (project, agent) in self.tokens.agents(now) {
+            agents.entry(project).or_default().insert(agent);
+        }
+        agents
+    }
+
     /// Whether one more line about a caller that is no agent may be logged.
     pub(super) fn may_log_stranger(&self, now: Duration) -> bool {
         self.strangers
@@ -179,6 +191,8 @@ impl Registry {
         of_agent.push(Arc::clone(link));
         drop(links);
         if let Some(replaced) = replaced {
+            // The process speaks here now: what it says must not be left to a link that it has left.
+            self.owners.release(replaced.id);
             replaced.close(CloseCode::Replaced);
         }
         Admitted::Yes

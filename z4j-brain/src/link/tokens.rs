@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use z4j_core::id::AgentId;
+use z4j_core::id::{AgentId, ProjectId};
 use z4j_core::store::AgentIdentity;
 
 /// How long a look-up is believed (`reliability.md` §2).
@@ -35,6 +35,16 @@ impl TokenCache {
         if known.len() < ENTRIES_MAX {
             known.insert(hash, (agent, now));
         }
+    }
+
+    /// The agents whose tokens are known, with their projects.
+    pub(super) fn agents(&self, now: Duration) -> Vec<(ProjectId, AgentId)> {
+        let mut known = self.lock();
+        known.retain(|_, (_, at)| now.saturating_sub(*at) < KEPT);
+        let agents = known.values();
+        agents
+            .map(|(agent, _)| (agent.project_id, agent.agent_id))
+            .collect()
     }
 
     /// Forgets the tokens of an agent.

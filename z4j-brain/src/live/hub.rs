@@ -9,6 +9,7 @@ use z4j_core::env::Env;
 use z4j_core::id::ProjectId;
 
 use super::delta::Delta;
+use super::outgoing::Outgoing;
 use super::subscription::Subscription;
 
 /// Changes of one project that are kept for those who read slowly or come back.
@@ -16,14 +17,18 @@ const RING_DELTAS: usize = 4096;
 /// Changes are kept this long after the last reader left; then a reader that comes back is told to fetch anew.
 const LINGER: Duration = Duration::from_secs(60);
 
+/// The number before the first change.
+const FIRST: u64 = 1;
+
 /// Where changes are published and followed.
 ///
 /// Memory is bounded by the number of projects: readers hold a position, never a queue of their own.
 #[derive(Debug)]
 pub(crate) struct Hub {
     env: Env,
-    /// The first number of this process. Taken from the clock, so that numbers grow across restarts.
-    base: u64,
+    /// Tells the numbers of this hub from those of any other brain, and of this one before it was restarted.
+    id: u64,
+    outgoing: Outgoing,
     channels: Mutex<HashMap<ProjectId, Arc<Channel>>>,
 }
 
@@ -46,10 +51,12 @@ struct Ring {
 impl Hub {
     /// A hub that nobody follows yet.
     pub(crate) fn new(env: Env) -> Self {
-        let base = u64::try_from(env.now().as_micros()).unwrap_or(1).max(1);
+        // The random half of an id.
+        let id = env.next_id() & u128::from(u64::MAX);
         Self {
             env,
-            base,
+            id: u64::try_from(id).unwrap_or_default(),
+            outgoing: Outgoing::default(),
             channels: Mutex::new(HashMap::new()),
         }
     }
@@ -61,47 +68,90 @@ impl Hub {
 
     /// Publishes changes of `project` in order and wakes its readers once.
     pub(crate) fn publish_all(&self, project: ProjectId, deltas: impl IntoIterator<Item = Delta>) {
+        let deltas: Vec<Delta> = deltas.into_iter().collect();
+        self.outgoing.note(project, &deltas);
+        self.hear(project, deltas);
+    }
+
+    /// Publishes changes that another brain committed.
+    pub(crate) fn hear(&self, project: ProjectId, deltas: impl IntoIterator<Item = Delta>) {
         self.channel(project).push(deltas, self.env.elapsed());
     }
 
     /// Counts changes of `project` that were not collected, because nobody followed it then: whoever follows since is told to
     /// fetch anew.
     pub(crate) fn skip(&self, project: ProjectId) {
+        self.outgoing.note_changed(project);
+        self.miss(project);
+    }
+
+    /// Counts changes of `project` by other brains that were not heard, or that nobody here followed.
+    pub(crate) fn miss(&self, project: ProjectId) {
         self.channel(project).skip();
+    }
+
+    /// Counts changes of any project that were not heard.
+    pub(crate) fn miss_all(&self) {
+        let channels: Vec<_> = lock(&self.channels).values().cloned().collect();
+        channels.iter().for_each(|channel| channel.skip());
     }
 
     /// Whether anybody may want changes of `project`; saves the work of making them.
     pub(crate) fn is_followed(&self, project: ProjectId) -> bool {
+        self.has_followers(project) || self.outgoing.wants_rows(project)
+    }
+
+    /// Whether anybody follows `project` here.
+    pub(crate) fn has_followers(&self, project: ProjectId) -> bool {
         self.channel(project).is_followed(self.env.elapsed())
+    }
+
+    /// What the other brains have to be told.
+    pub(crate) const fn outgoing(&self) -> &Outgoing {
+        &self.outgoing
+    }
+
+    /// What a reader sends back to go on after change `number`.
+    pub(crate) fn event_id(&self, number: u64) -> String {
+        format!("{:016x}-{number}", self.id)
+    }
+
+    /// The change that an id names; one that no change ever has, when it is not of this hub.
+    fn number_of(&self, event_id: &str) -> u64 {
+        let parts = event_id.trim().split_once('-');
+        let own = parts.filter(|(hub, _)| u64::from_str_radix(hub, 16) == Ok(self.id));
+        own.and_then(|(_, number)| number.parse().ok())
+            .unwrap_or(u64::MAX)
     }
 
     /// Follows `project`: from after `last_id` if that is still kept, else from now.
     ///
     /// A `last_id` that is not kept any more gives one [`super::LiveBody::Reset`] first.
-    pub(crate) fn subscribe(&self, project: ProjectId, last_id: Option<u64>) -> Subscription {
+    pub(crate) fn subscribe(&self, project: ProjectId, last_id: Option<&str>) -> Subscription {
+        let last = last_id.map(|id| self.number_of(id));
         let channel = self.channel(project);
         channel.follow(self.env.elapsed());
-        Subscription::new(channel, self.env.clone(), last_id)
+        Subscription::new(channel, self.env.clone(), last)
     }
 
     fn channel(&self, project: ProjectId) -> Arc<Channel> {
         let mut channels = lock(&self.channels);
         let channel = channels
             .entry(project)
-            .or_insert_with(|| Arc::new(Channel::new(self.base)));
+            .or_insert_with(|| Arc::new(Channel::new()));
         Arc::clone(channel)
     }
 }
 
 impl Channel {
-    fn new(base: u64) -> Self {
+    fn new() -> Self {
         Self {
             ring: Mutex::new(Ring {
                 deltas: VecDeque::new(),
-                head: base,
+                head: FIRST,
                 followed_at: Duration::ZERO,
             }),
-            head: watch::Sender::new(base),
+            head: watch::Sender::new(FIRST),
         }
     }
 
@@ -179,6 +229,7 @@ mod tests {
     use super::super::subscription::LiveBody;
     use super::*;
     use z4j_core::id::AgentId;
+    use z4j_core::store::News;
 
     fn hub() -> (Hub, ProjectId) {
         (Hub::new(Env::system()), ProjectId::from_u128(1))
@@ -218,7 +269,7 @@ mod tests {
         let seen = reader.next().await.id;
         drop(reader);
         hub.publish_all(project, [agent(2), agent(3)]);
-        let mut back = hub.subscribe(project, Some(seen));
+        let mut back = hub.subscribe(project, Some(&hub.event_id(seen)));
         assert_eq!(agents(&back.next().await.body), [2, 3]);
     }
 
@@ -233,7 +284,7 @@ mod tests {
         hub.publish(project, agent(2));
         assert_eq!(agents(&reader.next().await.body), [2]);
         for unknown in [first - 1, reader.position() + 1] {
-            let mut other = hub.subscribe(project, Some(unknown));
+            let mut other = hub.subscribe(project, Some(&hub.event_id(unknown)));
             assert!(
                 matches!(other.next().await.body, LiveBody::Reset(_)),
                 "{unknown}"
@@ -251,8 +302,42 @@ mod tests {
         hub.skip(project);
         hub.publish(project, agent(2));
         assert!(matches!(reader.next().await.body, LiveBody::Reset(_)));
-        let mut back = hub.subscribe(project, Some(before));
+        let mut back = hub.subscribe(project, Some(&hub.event_id(before)));
         assert!(matches!(back.next().await.body, LiveBody::Reset(_)));
+    }
+
+    #[tokio::test]
+    async fn an_id_of_another_brain_is_told_to_fetch() {
+        let ((hub, project), (other, _)) = (hub(), hub());
+        let mut reader = hub.subscribe(project, None);
+        hub.publish_all(project, [agent(1), agent(2)]);
+        let seen = reader.next().await.id;
+        for foreign in [
+            other.event_id(seen),
+            seen.to_string(),
+            "nonsense".to_owned(),
+        ] {
+            let mut back = hub.subscribe(project, Some(&foreign));
+            assert!(
+                matches!(back.next().await.body, LiveBody::Reset(_)),
+                "{foreign}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_others_committed_reaches_readers_and_is_not_told_again() {
+        let (hub, project) = hub();
+        hub.outgoing().turn(true);
+        let mut reader = hub.subscribe(project, None);
+        hub.hear(project, [agent(1)]);
+        assert_eq!(agents(&reader.next().await.body), [1]);
+        hub.miss_all();
+        assert!(matches!(reader.next().await.body, LiveBody::Reset(_)));
+        assert!(hub.outgoing().take().is_empty());
+        hub.publish(project, agent(2));
+        hub.skip(project);
+        assert_eq!(hub.outgoing().take(), [News::Changed { project }]);
     }
 
     #[tokio::test]
@@ -260,8 +345,8 @@ mod tests {
         let (hub, project) = hub();
         hub.publish_all(project, [agent(1), agent(2)]);
         assert!(!hub.is_followed(project));
-        let before = hub.base;
-        let mut reader = hub.subscribe(project, Some(before));
+        let before = hub.event_id(FIRST);
+        let mut reader = hub.subscribe(project, Some(&before));
         assert!(matches!(reader.next().await.body, LiveBody::Reset(_)));
     }
 }

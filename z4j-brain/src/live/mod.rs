@@ -2,6 +2,7 @@
 
 mod delta;
 mod hub;
+mod outgoing;
 mod subscription;
 
 pub(crate) use delta::Delta;

@@ -1,9 +1,9 @@
-//! Work that one brain does for all that share a store: silent workers, overdue commands.
+//! What must be done now and then, whoever does it: overdue commands by every brain, the rest by the one with the lease.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use z4j_core::store::{LeaseGrant, LeaseOutcome, LeaseRequest, StoreError};
+use z4j_core::store::{LeaseGrant, LeaseOutcome, LeaseRequest, StoreError, StoreErrorKind};
 
 use crate::ingest::publish_workers;
 use crate::ops::chain;
@@ -13,26 +13,24 @@ use crate::shared::Shared;
 const TICK: Duration = Duration::from_secs(1);
 /// The lease is renewed, and silent workers are looked for, every so many ticks.
 const TICKS_PER_SWEEP: u32 = 3;
+/// The store is maintained every so many sweeps, beginning with a holder's first.
+const SWEEPS_PER_MAINTENANCE: u32 = 20;
 /// A holder that does not renew for this long has lost the lease.
 const LEASE_TTL: Duration = Duration::from_secs(8);
 /// Commands that one look settles.
 const EXPIRE_MAX: u32 = 500;
 
-/// Does the duties while this brain holds the lease.
+/// Does the duties until `halt`.
 pub(super) async fn run(shared: &Shared, halt: &CancellationToken) {
+    let mut holder = Holder::default();
     let mut tick = 0;
-    let mut grant = None;
     while !halt.is_cancelled() {
+        // Every brain: it is the same write whoever does it, and must not wait for another brain's lease to lapse.
+        note(shared, expire(shared).await);
         if tick % TICKS_PER_SWEEP == 0 {
-            grant = lease(shared).await;
-        }
-        if let Some(grant) = &grant
-            && let Err(error) = duties(shared, grant, tick % TICKS_PER_SWEEP == 0).await
-        {
-            shared.metrics.store_fault(error.kind().as_str());
-            if shared.health.fail(&error) {
-                tracing::error!(error = %chain(&error), "silent workers and overdue commands wait for the store");
-            }
+            holder.renew(shared).await;
+            let done = holder.serve(shared).await;
+            note(shared, done);
         }
         tick += 1;
         tokio::select! {
@@ -43,29 +41,86 @@ pub(super) async fn run(shared: &Shared, halt: &CancellationToken) {
     }
 }
 
-async fn lease(shared: &Shared) -> Option<LeaseGrant> {
-    let request = LeaseRequest {
-        name: "upkeep".to_owned(),
-        holder: shared.replica,
-        ttl: LEASE_TTL,
-        now: shared.env.now(),
-    };
-    // A store that cannot say does not give the lease; the probe reports its fault.
-    match shared.store.try_lease(request).await {
-        Ok(LeaseOutcome::Held(grant)) => Some(grant),
-        Ok(LeaseOutcome::Taken { .. }) | Err(_) => None,
+fn note(shared: &Shared, done: Result<(), StoreError>) {
+    let Err(error) = done else { return };
+    shared.metrics.store_fault(error.kind().as_str());
+    if shared.health.fail(&error) {
+        tracing::error!(error = %chain(&error), "silent workers and overdue commands wait for the store");
     }
 }
 
-async fn duties(shared: &Shared, grant: &LeaseGrant, does_sweep: bool) -> Result<(), StoreError> {
-    let now = shared.env.now();
+async fn expire(shared: &Shared) -> Result<(), StoreError> {
+    let now = shared.replicas.now(&shared.env);
     for command in shared.store.expire_commands(now, EXPIRE_MAX).await? {
         shared.dispatcher.publish(shared, command);
     }
-    if does_sweep {
-        let silent_after = shared.config.agents.worker_silent_after;
-        let workers = shared.store.sweep_workers(grant, now, silent_after).await?;
-        publish_workers(shared, &workers);
+    Ok(())
+}
+
+/// What this brain knows of the lease.
+#[derive(Debug, Default)]
+struct Holder {
+    grant: Option<LeaseGrant>,
+    sweeps: u32,
+}
+
+impl Holder {
+    async fn renew(&mut self, shared: &Shared) {
+        let request = LeaseRequest {
+            name: "upkeep".to_owned(),
+            holder: shared.replicas.own(),
+            ttl: LEASE_TTL,
+            now: shared.env.now(),
+        };
+        let grant = match shared.store.try_lease(request).await {
+            Ok(LeaseOutcome::Held(grant)) => Some(grant),
+            Ok(LeaseOutcome::Taken { .. }) => None,
+            // A store that cannot say does not give the lease; the probe reports its fault.
+            Err(error) => {
+                if error.kind() == StoreErrorKind::Fenced {
+                    shared.replicas.doubt();
+                }
+                None
+            }
+        };
+        if grant != self.grant {
+            self.sweeps = 0;
+            tracing::info!(is_held = grant.is_some(), "the lease on upkeep changed");
+        }
+        if grant.is_none() {
+            shared.health.advise("maintenance", Vec::new());
+        }
+        shared.metrics.lease_held(grant.is_some());
+        self.grant = grant;
+    }
+
+    async fn serve(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let Some(grant) = &self.grant else {
+            return Ok(());
+        };
+        match work(shared, grant, self.sweeps % SWEEPS_PER_MAINTENANCE == 0).await {
+            Err(error) if error.kind() == StoreErrorKind::Fenced => {
+                tracing::info!("another brain has the lease on upkeep by now");
+                shared.metrics.lease_held(false);
+                self.grant = None;
+                Ok(())
+            }
+            done => {
+                self.sweeps = self.sweeps.wrapping_add(1);
+                done
+            }
+        }
+    }
+}
+
+async fn work(shared: &Shared, grant: &LeaseGrant, maintains: bool) -> Result<(), StoreError> {
+    let now = shared.env.now();
+    let silent_after = shared.config.agents.worker_silent_after;
+    let workers = shared.store.sweep_workers(grant, now, silent_after).await?;
+    publish_workers(shared, &workers);
+    if maintains {
+        let advice = shared.store.maintain(grant, now).await?;
+        shared.health.advise("maintenance", advice);
     }
     Ok(())
 }

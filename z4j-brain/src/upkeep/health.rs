@@ -1,5 +1,6 @@
 //! Whether the store takes writes, and why not.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -17,6 +18,8 @@ struct Known {
     is_running: bool,
     fault: Option<StoreErrorKind>,
     warnings: Vec<String>,
+    /// By who says it.
+    advice: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Health {
@@ -52,6 +55,11 @@ impl Health {
         self.lock().warnings = health.warnings;
     }
 
+    /// Takes in what `from` has to say to operators now, in sentences, in place of what it said before.
+    pub(crate) fn advise(&self, from: &'static str, sentences: Vec<String>) {
+        self.lock().advice.insert(from, sentences);
+    }
+
     /// Whether the store counts as faulty.
     pub(crate) fn is_faulty(&self) -> bool {
         self.lock().fault.is_some()
@@ -70,9 +78,11 @@ impl Health {
         idle.into_iter().chain(fault).collect()
     }
 
-    /// Promises that the store keeps less well than it should.
+    /// Promises that the store keeps less well than it should, and whatever else operators should know.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.lock().warnings.clone()
+        let known = self.lock();
+        let advice = known.advice.values().flatten();
+        known.warnings.iter().chain(advice).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

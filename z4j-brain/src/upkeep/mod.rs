@@ -2,6 +2,7 @@
 
 mod duties;
 mod health;
+mod people;
 mod probe;
 mod revocation;
 mod run;

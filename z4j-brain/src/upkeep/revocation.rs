@@ -23,7 +23,7 @@ pub(super) async fn run(shared: &Shared, halt: &CancellationToken) {
     let mut has_hints = true;
     while !halt.is_cancelled() {
         let began = shared.env.elapsed();
-        for (project, agents) in shared.links.agents_by_project() {
+        for (project, agents) in shared.links.trusted_by_project(began) {
             if let Err(error) = close_revoked(shared, project, &agents).await {
                 tracing::warn!(project = %project, error = %chain(&error), "rights of agents cannot be looked at");
             }

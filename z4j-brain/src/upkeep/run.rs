@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use z4j_core::store::ReplicaBeat;
 use z4j_core::wire::CloseCode;
 
-use super::{duties, probe, revocation};
+use super::{duties, people, probe, revocation};
 use crate::ops::chain;
+use crate::replicas;
 use crate::shared::Shared;
 
 /// How long committing what was read may take when the brain stops.
@@ -21,12 +21,10 @@ const CLOSE_WAIT: Duration = Duration::from_secs(3);
 const FLUSH_WAIT: Duration = Duration::from_secs(1);
 /// How often gathered reports are written.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// How often a start that the store does not allow is tried again.
-const START_WAIT: Duration = Duration::from_millis(500);
 
 /// Works until `stop`, then stops in order. `Err` names a part that ended by itself.
 pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), String> {
-    if !register(&shared, &stop).await {
+    if !replicas::register(&shared, &stop).await {
         return Ok(());
     }
     let halt = CancellationToken::new();
@@ -37,7 +35,7 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<
     commits.spawn(async move { committer.committer.run(&committer).await });
     shared.health.start();
     shared.links.open();
-    tracing::info!(replica = %shared.replica, "the brain runs");
+    tracing::info!(replica = %shared.replicas.own(), others = shared.replicas.others(), "the brain runs");
     let ended_early = tokio::select! {
         biased;
         () = stop.cancelled() => None,
@@ -49,31 +47,6 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<
         None => Ok(()),
         Some(Some(Err(error))) => Err(format!("a part of the brain failed: {error}")),
         Some(_) => Err("a part of the brain ended by itself".to_owned()),
-    }
-}
-
-/// Makes this brain known to the store. False when it is stopped before the store takes it.
-async fn register(shared: &Shared, stop: &CancellationToken) -> bool {
-    loop {
-        let beat = ReplicaBeat {
-            replica: shared.replica,
-            is_first: true,
-            announced: 0,
-            now: shared.env.now(),
-        };
-        match shared.store.beat(beat).await {
-            Ok(_) => return true,
-            Err(error) => {
-                if shared.health.fail(&error) {
-                    tracing::error!(error = %chain(&error), "the brain waits: the store takes no writes");
-                }
-            }
-        }
-        tokio::select! {
-            biased;
-            () = tokio::time::sleep(START_WAIT) => {}
-            () = stop.cancelled() => return false,
-        }
     }
 }
 
@@ -93,6 +66,12 @@ fn start_parts(parts: &mut JoinSet<()>, shared: &Arc<Shared>, halt: &Cancellatio
     });
     part(parts, shared, halt(), |shared, halt| async move {
         revocation::run(&shared, &halt).await
+    });
+    part(parts, shared, halt(), |shared, halt| async move {
+        people::run(&shared, &halt).await
+    });
+    part(parts, shared, halt(), |shared, halt| async move {
+        replicas::run(&shared, &halt).await
     });
 }
 
@@ -150,6 +129,7 @@ async fn shut_down(
     {
         parts.abort_all();
     }
+    let _ = tokio::time::timeout(FLUSH_WAIT, replicas::leave(shared)).await;
     tracing::info!("the brain has stopped");
 }
 

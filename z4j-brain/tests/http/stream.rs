@@ -110,7 +110,8 @@ async fn a_fresh_stream_is_ready_and_then_tells_changes_in_the_shapes_of_rest() 
         .await
         .json();
     assert_eq!(agent.data, listed["items"][0]);
-    assert!(agent.id.parse::<u64>().unwrap() > ready.id.parse::<u64>().unwrap());
+    let number = |id: &str| id.split_once('-').unwrap().1.parse::<u64>().unwrap();
+    assert!(number(&agent.id) > number(&ready.id));
 }
 
 #[tokio::test]

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use z4j_core::command::CommandState;
 use z4j_core::id::{CommandId, LinkId, ProjectId, TaskKey};
 use z4j_core::store::{
-    AdvanceCommand, AdvanceOutcome, AuditStore, ClaimCommands, CommandFilter, CommandRow,
-    CommandStore, Coordination, Cursor, EventOutcome, EventRow, EventStore, IdentityStore,
-    IngestBatch, IngestReceipt, IssueCommand, IssueOutcome, LeaseGrant, LeaseOutcome, LeaseRequest,
-    Page, PageRequest, StateCount, StoreError, StoreErrorKind, StreamGap, StreamKey, TaskFilter,
-    TaskQueries, TaskSort, TaskSummary,
+    AdvanceCommand, AdvanceOutcome, AuditStore, BeatOutcome, ClaimCommands, CommandFilter,
+    CommandRow, CommandStore, Coordination, Cursor, EventOutcome, EventRow, EventStore,
+    ForgetOutcome, ForgetReplica, IdentityStore, IngestBatch, IngestReceipt, IssueCommand,
+    IssueOutcome, LeaseGrant, LeaseOutcome, LeaseRequest, Page, PageRequest, ReplicaBeat,
+    StateCount, StoreError, StoreErrorKind, StreamGap, StreamKey, TaskFilter, TaskQueries,
+    TaskSort, TaskSummary,
 };
 use z4j_core::task::{EventKind, TaskState};
 use z4j_core::time::Timestamp;
@@ -32,6 +33,9 @@ pub(crate) enum Bug {
     CursorOfAnyQuery,
     TiesLost,
     LeaseForAll,
+    BeatRevives,
+    BurialOfTheLiving,
+    UpkeepWithoutFence,
 }
 
 /// The reference store with one bug, or none.
@@ -193,6 +197,37 @@ impl Planted {
         let next = rows.last().filter(|_| has_more);
         let next = next.map(|row| Cursor::new(row.state_at.as_micros().to_string()));
         Ok(Page { items: rows, next })
+    }
+
+    pub(crate) async fn buggy_beat(
+        &self,
+        mut beat: ReplicaBeat,
+    ) -> Result<BeatOutcome, StoreError> {
+        beat.is_first |= self.has(Bug::BeatRevives);
+        self.store.beat(beat).await
+    }
+
+    pub(crate) async fn buggy_forget(
+        &self,
+        mut forget: ForgetReplica,
+    ) -> Result<ForgetOutcome, StoreError> {
+        let mut outcome = self.store.forget_replica(forget).await?;
+        while self.has(Bug::BurialOfTheLiving) && outcome == ForgetOutcome::Lives {
+            forget.beat = (forget.beat + 1) % 10;
+            outcome = self.store.forget_replica(forget).await?;
+        }
+        Ok(outcome)
+    }
+
+    pub(crate) async fn buggy_maintain(
+        &self,
+        grant: &LeaseGrant,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        if self.has(Bug::UpkeepWithoutFence) {
+            return Ok(Vec::new());
+        }
+        self.store.maintain(grant, now).await
     }
 
     pub(crate) async fn buggy_try_lease(

@@ -124,11 +124,11 @@ impl TaskQueries for Planted {
 #[async_trait]
 impl Coordination for Planted {
     async fn beat(&self, beat: ReplicaBeat) -> Result<BeatOutcome, StoreError> {
-        self.store.beat(beat).await
+        self.buggy_beat(beat).await
     }
 
     async fn forget_replica(&self, forget: ForgetReplica) -> Result<ForgetOutcome, StoreError> {
-        self.store.forget_replica(forget).await
+        self.buggy_forget(forget).await
     }
 
     async fn maintain(
@@ -136,7 +136,7 @@ impl Coordination for Planted {
         grant: &LeaseGrant,
         now: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
-        self.store.maintain(grant, now).await
+        self.buggy_maintain(grant, now).await
     }
 
     async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {

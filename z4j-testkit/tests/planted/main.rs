@@ -57,4 +57,10 @@ planted! {
     ties_lost_between_pages_are_found: TiesLost fails every_sort_pages_completely_in_order;
     /// Whoever asks for a lease gets it.
     lease_for_all_is_found: LeaseForAll fails lease_is_taken_by_one_of_many;
+    /// A brain that was buried is back with its next beat, and never learns of it.
+    beat_that_revives_is_found: BeatRevives fails buried_brain_learns_of_it;
+    /// A brain that beat meanwhile is buried all the same.
+    burial_of_the_living_is_found: BurialOfTheLiving fails living_brain_is_not_buried;
+    /// Who lost the lease goes on with the upkeep.
+    upkeep_without_fence_is_found: UpkeepWithoutFence fails stale_holder_is_refused;
 }

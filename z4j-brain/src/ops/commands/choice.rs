@@ -52,28 +52,25 @@ fn candidates<'a>(
 ) -> Vec<Candidate<'a>> {
     let (action, engine) = (request.action(), request.task.engine.as_str());
     let links = shared.links.links_of(project);
+    let own_name = shared.replicas.own();
     let judge = |row: &'a AgentRow| {
-        let own = links.iter().filter(|link| link.agent_id() == row.id);
-        let here = ability_of_rows(
-            own.map(|link| (link.engines(), link.capabilities())),
-            action,
-            engine,
-        );
+        let here = links.iter().filter(|link| link.agent_id() == row.id);
+        let here = here.map(|link| (link.engines(), link.capabilities()));
+        // What this brain holds it knows best itself; what another one holds is in the store.
+        let elsewhere = row.links.iter().filter(|link| link.replica != own_name);
+        let elsewhere = elsewhere.map(|link| (link.engines.as_slice(), &link.capabilities));
+        let ability = ability_of_rows(here.chain(elsewhere), action, engine);
         Candidate {
             row,
-            is_online: here.is_some()
-                || row
-                    .links
-                    .iter()
-                    .any(|link| !shared.reports.is_gone(link.id)),
-            ability: here.unwrap_or_else(|| of_profile(row, action, engine)),
+            is_online: ability.is_some(),
+            ability: ability.unwrap_or_else(|| of_profile(row, action, engine)),
         }
     };
     let alive = rows.iter().filter(|row| row.revoked_at.is_none());
     alive.map(judge).collect()
 }
 
-/// What the agent's latest hello said; for links that another brain holds, and for agents that are away.
+/// What the agent's latest hello said, for agents that are away.
 fn of_profile(row: &AgentRow, action: Action, engine: &str) -> Result<(), Inability> {
     let said: (&[String], &BTreeMap<String, Vec<String>>) =
         (&row.profile.engines, &row.profile.capabilities);

@@ -111,7 +111,7 @@ fn draft(
     task: &TaskSummary,
     (id, agent_id): (CommandId, AgentId),
 ) -> IssueCommand {
-    let now = shared.env.now();
+    let now = shared.replicas.now(&shared.env);
     let payload = Value::Object(request.parameters(task.name.as_deref())).to_string();
     IssueCommand {
         id,
