@@ -9,15 +9,13 @@
 
 #[path = "../support/brain.rs"]
 mod brain;
+#[path = "../support/fleet.rs"]
 mod fleet;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use z4j_core::id::TaskKey;
-use z4j_core::store::{EventStore, IdentityStore, PageRequest, TaskQueries};
-use z4j_core::task::TaskState;
 use z4j_store_sqlite::SqliteStore;
 use z4j_testkit::fake_agent::FakeAgentConfig;
 
@@ -37,7 +35,7 @@ async fn every_event_is_stored_once_although_the_brain_is_killed_five_times() {
             Plan::new(
                 index,
                 TASKS_PER_AGENT,
-                mint(folder.path(), brain.port, &format!("agent-{index}")),
+                vec![mint(folder.path(), brain.port, &format!("agent-{index}"))],
             )
         })
         .collect();
@@ -64,7 +62,9 @@ async fn every_event_is_stored_once_although_the_brain_is_killed_five_times() {
         "each frame is acknowledged"
     );
     brain.kill();
-    check(folder.path(), &expected).await;
+    // The file itself, so that no cache of a running brain can hide a loss.
+    let store = SqliteStore::in_dir(folder.path()).unwrap();
+    fleet::check(&store, &expected).await;
 }
 
 /// A credential, made by the operator's command beside the running brain.
@@ -106,46 +106,4 @@ async fn wait_until_acked(acked: &AtomicUsize, target: usize) {
     tokio::time::timeout(Duration::from_secs(120), reached)
         .await
         .expect("the brain must go on acknowledging");
-}
-
-/// Reads the file itself, so that no cache of a running brain can hide a loss.
-async fn check(folder: &std::path::Path, expected: &[Expected]) {
-    let store = SqliteStore::in_dir(folder).unwrap();
-    let project = store.project_by_slug("default").await.unwrap().unwrap().id;
-    let mut counts = std::collections::BTreeMap::<TaskState, u64>::new();
-    for task in expected {
-        let key = TaskKey::new("celery", &task.task_id);
-        let page = store
-            .task_events(project, &key, PageRequest::first(500))
-            .await
-            .unwrap();
-        let mut kinds: Vec<(String, String)> = page
-            .items
-            .iter()
-            .map(|row| (row.kind.as_str().to_owned(), row.occurred_at.to_string()))
-            .collect();
-        kinds.sort();
-        assert_eq!(kinds, task.events, "events of {}", task.task_id);
-        let detail = store.task(project, &key).await.unwrap().unwrap();
-        assert_eq!(
-            detail.summary.state, task.state,
-            "state of {}",
-            task.task_id
-        );
-        assert_eq!(
-            detail.summary.retry_count, task.retries,
-            "retries of {}",
-            task.task_id
-        );
-        *counts.entry(task.state).or_default() += 1;
-    }
-    let stored: std::collections::BTreeMap<TaskState, u64> = store
-        .state_counts(project)
-        .await
-        .unwrap()
-        .into_iter()
-        .filter(|row| row.count > 0)
-        .map(|row| (row.state, row.count))
-        .collect();
-    assert_eq!(stored, counts, "counters equal a recount");
 }

@@ -1,10 +1,13 @@
 //! Agents that send one event per frame, shuffled, every tenth frame twice, and give up on nothing.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use z4j_core::id::TaskKey;
+use z4j_core::store::{PageRequest, Store};
 use z4j_core::task::TaskState;
 use z4j_testkit::fake_agent::{
     FakeAgent, FakeAgentConfig, FakeAgentError, FakeEvent, FakeTask, Incoming,
@@ -17,7 +20,8 @@ const ACK_WAIT: Duration = Duration::from_secs(5);
 /// What one agent will send.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    config: FakeAgentConfig,
+    /// One for each brain that the agent may dial.
+    configs: Vec<FakeAgentConfig>,
     frames: Vec<(String, FakeEvent)>,
     expected: Vec<Expected>,
 }
@@ -35,9 +39,26 @@ pub(crate) struct Expected {
     pub(crate) events: Vec<(String, String)>,
 }
 
+impl Expected {
+    /// What `events` make of a task.
+    pub(crate) fn of(task_id: &str, events: &[FakeEvent], state: TaskState, retries: u32) -> Self {
+        let mut events: Vec<_> = events
+            .iter()
+            .map(|event| (event.kind.clone(), event.occurred_at.clone()))
+            .collect();
+        events.sort();
+        Self {
+            task_id: task_id.to_owned(),
+            state,
+            retries,
+            events,
+        }
+    }
+}
+
 impl Plan {
     /// `tasks` tasks of four fates, their events shuffled by a fixed seed.
-    pub(crate) fn new(agent: usize, tasks: usize, config: FakeAgentConfig) -> Self {
+    pub(crate) fn new(agent: usize, tasks: usize, configs: Vec<FakeAgentConfig>) -> Self {
         let (mut frames, mut expected) = (Vec::new(), Vec::new());
         for index in 0..tasks {
             let task_id = format!("task-{agent}-{index}");
@@ -52,17 +73,7 @@ impl Plan {
                 ),
                 _ => (task.succeeds(), TaskState::Success, 0),
             };
-            let mut kinds: Vec<_> = events
-                .iter()
-                .map(|event| (event.kind.clone(), event.occurred_at.clone()))
-                .collect();
-            kinds.sort();
-            expected.push(Expected {
-                task_id,
-                state,
-                retries,
-                events: kinds,
-            });
+            expected.push(Expected::of(&task_id, &events, state, retries));
             frames.extend(events);
         }
         shuffle(&mut frames, agent as u64 + 1);
@@ -72,7 +83,7 @@ impl Plan {
             .map(|(index, event)| (format!("ev_{agent:04x}{index:028x}"), event))
             .collect();
         Self {
-            config,
+            configs,
             frames,
             expected,
         }
@@ -89,13 +100,47 @@ impl Plan {
     }
 }
 
+/// What is stored must be exactly what was sent: each event once, each task in its state, counters equal to a recount.
+pub(crate) async fn check(store: &dyn Store, expected: &[Expected]) {
+    let project = store.project_by_slug("default").await.unwrap().unwrap().id;
+    let mut counts = BTreeMap::<TaskState, u64>::new();
+    for task in expected {
+        let key = TaskKey::new("celery", &task.task_id);
+        let page = PageRequest::first(500);
+        let page = store.task_events(project, &key, page).await.unwrap();
+        let mut kinds: Vec<(String, String)> = page
+            .items
+            .iter()
+            .map(|row| (row.kind.as_str().to_owned(), row.occurred_at.to_string()))
+            .collect();
+        kinds.sort();
+        assert_eq!(kinds, task.events, "events of {}", task.task_id);
+        let detail = store.task(project, &key).await.unwrap().unwrap();
+        let shown = (detail.summary.state, detail.summary.retry_count);
+        assert_eq!(shown, (task.state, task.retries), "{}", task.task_id);
+        *counts.entry(task.state).or_default() += 1;
+    }
+    let stored = store.state_counts(project).await.unwrap();
+    let stored: BTreeMap<TaskState, u64> = stored
+        .into_iter()
+        .filter(|row| row.count > 0)
+        .map(|row| (row.state, row.count))
+        .collect();
+    assert_eq!(stored, counts, "counters equal a recount");
+    let facets = store.facets(project, 10).await.unwrap();
+    let names: u64 = facets.names.iter().map(|facet| facet.count).sum();
+    assert_eq!(names, counts.values().sum::<u64>(), "names equal a recount");
+}
+
 /// Sends until every frame is acknowledged, over as many connections as it takes.
 pub(crate) async fn stream(plan: Plan, acked: Arc<AtomicUsize>) {
     let mut waiting: BTreeMap<String, FakeEvent> = BTreeMap::new();
     let order: Vec<String> = plan.frames.iter().map(|(id, _)| id.clone()).collect();
     waiting.extend(plan.frames);
+    let mut brains = plan.configs.iter().cycle();
     while !waiting.is_empty() {
-        let Ok(agent) = FakeAgent::connect(plan.config.clone()).await else {
+        let Some(config) = brains.next() else { return };
+        let Ok(agent) = FakeAgent::connect(config.clone()).await else {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };

@@ -1,0 +1,21 @@
+//! Real brains on a real PostgreSQL while something breaks (`reliability.md`, layer R).
+//!
+//! Each test ends when every frame is acknowledged, and then reads the database itself. How long faults go on is set by
+//! `Z4J_SOAK_SECONDS`; `cargo xtask soak --layer r` gives minutes.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test measures real processes and stops at the first fault"
+)]
+
+#[path = "../support/brain.rs"]
+mod brain;
+mod commands;
+mod database;
+#[path = "../support/fleet.rs"]
+mod fleet;
+mod replicas;
+mod world;
