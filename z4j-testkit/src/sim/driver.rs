@@ -10,7 +10,8 @@ use super::fleet::{Fleet, SlotNo};
 use super::network::{BrainNo, Effect, Network, Scope};
 use super::oracle::Oracle;
 use super::plan::{Episode, Fault, Plan};
-use super::store::StoreWeather;
+use super::readiness::is_ready;
+use super::store::{StoreFault, StoreWeather};
 
 /// After the last fault all must be settled within this (I-15).
 const SETTLE_MAX: Duration = Duration::from_secs(60);
@@ -18,6 +19,9 @@ const SETTLE_MAX: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(500);
 /// A dead link may be held this long (I-14): three heartbeats, and the goodbye that nobody answers.
 const DEAD_LINK_MAX: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS + 3);
+
+/// A brain must know after this long that its database takes no writes: it probes every fifteen seconds.
+const FAULT_KNOWN_MAX: Duration = Duration::from_secs(17);
 
 /// Drives a run.
 #[derive(Debug)]
@@ -55,6 +59,7 @@ impl Driver {
             if begins {
                 self.begin(&episode).await;
             } else {
+                self.check_told_truth(&episode).await;
                 self.end(&episode);
             }
         }
@@ -126,6 +131,40 @@ impl Driver {
             tokio::time::sleep_until(next.min(at)).await;
             self.brains.check_alive();
             self.check_dead_links();
+        }
+    }
+
+    /// While the database takes no writes every brain says that it is not ready.
+    async fn check_told_truth(&self, episode: &Episode) {
+        let is_down = matches!(episode.fault, Fault::Store(StoreFault::Down(_)));
+        if !is_down || episode.lasts < FAULT_KNOWN_MAX {
+            return;
+        }
+        for no in self.brains.up() {
+            let Some(brain) = self.brains.brain(no) else {
+                continue;
+            };
+            if is_ready(&brain).await {
+                let detail = format!(
+                    "brain {} says that it is ready, on {:?}",
+                    no.0, episode.fault
+                );
+                self.oracle.record().violate("told_truth", detail);
+            } else {
+                self.oracle.record().meet(Situation::NotReady);
+            }
+        }
+    }
+
+    /// At the end every brain says that it is ready.
+    pub(crate) async fn check_ready(&self) {
+        for no in self.brains.up() {
+            if let Some(brain) = self.brains.brain(no)
+                && !is_ready(&brain).await
+            {
+                let detail = format!("brain {} is not ready although all is well", no.0);
+                self.oracle.record().violate("told_truth", detail);
+            }
         }
     }
 

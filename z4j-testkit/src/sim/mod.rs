@@ -33,6 +33,7 @@ mod outcome;
 mod people;
 mod picture;
 mod plan;
+mod readiness;
 mod record;
 mod situation;
 mod stock;

@@ -101,7 +101,9 @@ impl Plan {
                 Fault::Weather(_, _, Effect::Slow(_) | Effect::Block, _) if chance.happens(250) => {
                     chance.ms(40_000, 100_000)
                 }
-                Fault::BrainClock(..) | Fault::AgentClock(..) => chance.ms(5_000, 40_000),
+                Fault::BrainClock(..)
+                | Fault::AgentClock(..)
+                | Fault::Store(StoreFault::Down(_)) => chance.ms(5_000, 40_000),
                 _ => chance.ms(500, 25_000),
             };
             self.episodes.push(Episode {

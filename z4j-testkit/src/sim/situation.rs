@@ -39,6 +39,8 @@ situations! {
     StoreStalled = "store stalled",
     /// The store took no writes for a while.
     StoreDown = "store down",
+    /// A brain said that it is not ready, because of its database.
+    NotReady = "brain not ready",
     /// A full buffer dropped its oldest events.
     Evicted = "eviction",
     /// An entry that cannot be stored stood among good ones.

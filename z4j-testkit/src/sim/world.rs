@@ -119,7 +119,6 @@ impl World {
     ///
     /// # Panics
     /// When the thread is inside an async runtime, or none can be made.
-    #[must_use]
     #[expect(
         clippy::expect_used,
         reason = "a test tool: without a runtime there is nothing to test"
@@ -139,7 +138,7 @@ async fn simulate(settings: Settings) -> Outcome {
     let record = Record::new(Instant::now());
     let run = Box::pin(Run::set_up(settings, record.clone())).await;
     match run {
-        Ok(run) => Box::pin(run.to_the_end()).await,
+        Ok(run) => Box::pin(run.finish()).await,
         Err(error) => record.violate("recovers", format!("the world cannot be set up: {error}")),
     }
     Outcome::new(seed, record.elapsed(), record.take())
@@ -203,7 +202,7 @@ impl Run {
         })
     }
 
-    async fn to_the_end(mut self) {
+    async fn finish(mut self) {
         let mut life = JoinSet::new();
         let fleet = Arc::clone(&self.driver.fleet);
         life.spawn(Workload::new(Arc::clone(&fleet), self.seed).run());
@@ -221,6 +220,7 @@ impl Run {
         self.driver.heal();
         self.driver.settle().await;
         tokio::time::sleep(DECLARE_WAIT).await;
+        self.driver.check_ready().await;
         self.audit().await;
     }
 

@@ -4,6 +4,11 @@
 //! sequence number* is not among them: nothing in layer F reads the live stream, and the reference store commits in the
 //! order of its numbers, so that a cursor cannot skip anything here; it belongs to real databases with several writers.
 #![cfg(feature = "simulator")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of tests fail as tests do"
+)]
 
 mod stores;
 

@@ -262,7 +262,7 @@ impl Fleet {
             && dead.disk.len() > 0
         {
             sibling.disk.adopt(&dead.disk);
-            self.oracle.record().meet(Situation::Adopted);
+            self.oracle.adopted(sibling.agent);
         }
     }
 

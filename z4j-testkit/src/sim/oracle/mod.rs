@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use z4j_core::id::{CommandId, EventId, ProjectId, ReplicaId};
+use z4j_core::id::{AgentId, CommandId, EventId, ProjectId, ReplicaId};
 use z4j_core::store::LeaseGrant;
 
 use super::Situation;
@@ -24,7 +24,7 @@ pub(crate) use frames::LinkLog;
 /// What is known of a process.
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessFacts {
-    pub(crate) agent: z4j_core::id::AgentId,
+    pub(crate) agent: AgentId,
     pub(crate) project: ProjectId,
     /// Its buffer is lost with it.
     pub(crate) is_in_memory: bool,
@@ -46,6 +46,8 @@ pub(crate) struct Facts {
     /// What the store put into the quarantine.
     pub(crate) quarantined: BTreeSet<(ProjectId, EventId)>,
     pub(crate) commands: BTreeMap<CommandId, CommandFacts>,
+    /// Agents that took over the buffer of a sibling and send it as themselves.
+    pub(crate) adopters: BTreeSet<AgentId>,
     /// The highest number that an agent took, by session.
     pub(crate) accepted: BTreeMap<String, u64>,
     /// The last holder of each lease, and its fencing number.
@@ -78,6 +80,12 @@ impl Oracle {
         if let Some(facts) = self.lock().processes.get_mut(&process) {
             facts.dials.push(at);
         }
+    }
+
+    /// An agent took over the buffer of a dead sibling.
+    pub(crate) fn adopted(&self, by: AgentId) {
+        self.record.meet(Situation::Adopted);
+        self.lock().adopters.insert(by);
     }
 
     /// How many events a process has declared as lost by now.
