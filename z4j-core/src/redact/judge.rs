@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr2_iter};
 
 use super::{FieldContext, FieldDecision, FieldValue, Redactor};
 use crate::wire::notes::unescape;
@@ -188,7 +188,7 @@ fn scalar_end(bytes: &[u8], start: usize) -> usize {
 pub(super) fn nests(json: &str, depth: usize) -> bool {
     let bytes = json.as_bytes();
     // Cheap, and enough for nearly all data.
-    if bytes.iter().filter(|byte| **byte | 0x20 == b'{').count() < depth {
+    if memchr2_iter(b'{', b'[', bytes).count() < depth {
         return false;
     }
     let (mut open, mut at) = (0_usize, 0);

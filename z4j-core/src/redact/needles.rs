@@ -66,6 +66,15 @@ pub(super) enum Needle {
     Key(usize),
 }
 
+impl Needle {
+    const fn after(self, skipped: usize) -> Self {
+        match self {
+            Self::Word(place) => Self::Word(place + skipped),
+            Self::Key(place) => Self::Key(place + skipped),
+        }
+    }
+}
+
 /// A set of the first three letters of every needle: one bit for each value of a 15-bit hash.
 #[derive(Debug)]
 pub(super) struct Needles {
@@ -77,7 +86,6 @@ const FOLD: u64 = 0x2020_2020_2020_2020;
 
 /// Word and bit of the first three bytes of `folded`.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "fifteen bits are left")]
 const fn place(folded: u64) -> (usize, u64) {
     let hash = (folded & 0xFF_FFFF).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 49;
     ((hash >> 6) as usize, hash & 63)
@@ -116,8 +124,9 @@ impl Needles {
     /// The first needle that starts at `from` or later. Eight bytes hold six starts.
     pub(super) fn next(&self, bytes: &[u8], from: usize) -> Option<Needle> {
         let mut at = from;
-        while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-            let word = u64::from_le_bytes(*chunk) | FOLD;
+        loop {
+            let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+            let word = first_eight(rest) | FOLD;
             let any = self.may_start(word)
                 | self.may_start(word >> 8)
                 | self.may_start(word >> 16)
@@ -125,14 +134,27 @@ impl Needles {
                 | self.may_start(word >> 32)
                 | self.may_start(word >> 40);
             if any != 0
-                && let Some(needle) = (at..at + 6).find_map(|start| needle_at(bytes, start))
+                && let Some(needle) = (0..6)
+                    .filter(|offset| self.may_start(word >> (8 * offset)) != 0)
+                    .find_map(|offset| needle_at(rest, offset))
             {
-                return Some(needle);
+                return Some(needle.after(at));
             }
             at += 6;
         }
-        (at..bytes.len()).find_map(|start| needle_at(bytes, start))
     }
+}
+
+/// The first eight bytes, or as many as there are.
+#[inline]
+fn first_eight(bytes: &[u8]) -> u64 {
+    if let Some(chunk) = bytes.first_chunk::<8>() {
+        return u64::from_le_bytes(*chunk);
+    }
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 fn needle_at(bytes: &[u8], start: usize) -> Option<Needle> {
