@@ -39,7 +39,7 @@ pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
         config.env.clone(),
     );
     let ingest = Ingest::new(
-        connector.clone(),
+        connector,
         &session,
         config.env.clone(),
         config.write_time_max,
@@ -62,7 +62,6 @@ pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
         config,
         session,
         pool,
-        connector,
         listener,
         ingest,
         mover,

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use sqlx::{Connection, PgConnection, PgPool, SqlStr};
+use tokio::time::Instant;
 use z4j_core::env::Env;
 use z4j_core::limits;
 use z4j_core::store::StoreError;
 
 use crate::config::PgConfig;
-use crate::connect::Connector;
 use crate::db::Db;
 use crate::fault::Fault;
 use crate::ingest::Ingest;
@@ -39,8 +39,6 @@ pub(crate) struct Inner {
     pub(crate) config: PgConfig,
     pub(crate) session: Session,
     pub(crate) pool: PgPool,
-    /// Makes connections beside the pool, to the same place.
-    pub(crate) connector: Connector,
     pub(crate) listener: Listener,
     pub(crate) ingest: Ingest,
     /// Indexes the texts of new tasks.
@@ -115,10 +113,11 @@ impl PgStore {
         F: for<'t, 'c> Fn(&'t mut Db<'c>, &'t R) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync,
     {
         let begin = &self.inner.session.begin_write;
-        let limit = self.inner.config.write_time_max;
+        let deadline = Instant::now() + self.inner.config.write_time_max;
         let mut tries = 0;
         loop {
-            let fault = match self.transact(begin, limit, request, &work).await {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let fault = match self.transact(begin, left, request, &work).await {
                 Ok(value) => return Ok(value),
                 Err(fault) => fault,
             };

@@ -72,7 +72,10 @@ pub(crate) async fn lose_link(
         .bind(*link.as_uuid())
         .fetch_all(db.conn())
         .await?;
-    let in_flight = rows.iter().map(record::read_row).collect::<Result<_, _>>()?;
+    let in_flight = rows
+        .iter()
+        .map(record::read_row)
+        .collect::<Result<_, _>>()?;
     change_each(db, in_flight, at, |row| CommandInput::LinkLost {
         can_resend: is_safe_to_resend(&row.action) && row.timeout_at > at,
     })
@@ -96,7 +99,10 @@ pub(super) async fn expire(
         .bind(i64::from(limit))
         .fetch_all(db.conn())
         .await?;
-    let due = rows.iter().map(record::read_row).collect::<Result<_, _>>()?;
+    let due = rows
+        .iter()
+        .map(record::read_row)
+        .collect::<Result<_, _>>()?;
     change_each(db, due, now, |row| CommandInput::DeadlineReached {
         was_dispatched: row.dispatched_at.is_some(),
     })

@@ -13,10 +13,7 @@ use crate::{audit, identity, row, text};
 
 use super::record::{self, Stored};
 
-pub(crate) async fn issue(
-    db: &mut Db<'_>,
-    command: &IssueCommand,
-) -> Result<IssueOutcome, Fault> {
+pub(crate) async fn issue(db: &mut Db<'_>, command: &IssueCommand) -> Result<IssueOutcome, Fault> {
     if let Some(known) = record::find(db, command.id).await? {
         return Ok(IssueOutcome::Repeated(known.row));
     }
@@ -42,10 +39,7 @@ pub(crate) async fn issue(
     Ok(IssueOutcome::Issued(stored.row))
 }
 
-async fn of_same_key(
-    db: &mut Db<'_>,
-    command: &IssueCommand,
-) -> Result<Option<Stored>, Fault> {
+async fn of_same_key(db: &mut Db<'_>, command: &IssueCommand) -> Result<Option<Stored>, Fault> {
     let Some(key) = &command.idempotency else {
         return Ok(None);
     };

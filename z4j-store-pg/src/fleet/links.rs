@@ -58,10 +58,7 @@ pub(super) async fn open(db: &mut Db<'_>, open: &OpenLink) -> Result<(), Fault> 
 }
 
 /// The workers that were online and whose own process was behind one of the links go with it.
-pub(crate) async fn close(
-    db: &mut Db<'_>,
-    closes: &[CloseLink],
-) -> Result<Vec<WorkerRow>, Fault> {
+pub(crate) async fn close(db: &mut Db<'_>, closes: &[CloseLink]) -> Result<Vec<WorkerRow>, Fault> {
     let (mut ids, mut times): (Vec<Uuid>, Vec<i64>) = (Vec::new(), Vec::new());
     for close in closes {
         ids.push(*close.link_id.as_uuid());
@@ -87,10 +84,7 @@ pub(crate) async fn close(
 }
 
 /// The open links of a brain.
-pub(crate) async fn of_replica(
-    db: &mut Db<'_>,
-    replica: ReplicaId,
-) -> Result<Vec<LinkId>, Fault> {
+pub(crate) async fn of_replica(db: &mut Db<'_>, replica: ReplicaId) -> Result<Vec<LinkId>, Fault> {
     let rows = db
         .sql("SELECT id FROM links WHERE replica_id = $1 ORDER BY id")
         .bind(*replica.as_uuid())

@@ -51,11 +51,7 @@ pub(super) async fn declare(
     Ok(())
 }
 
-async fn find(
-    db: &mut Db<'_>,
-    agent: Uuid,
-    source: (&str, &str),
-) -> Result<Option<String>, Fault> {
+async fn find(db: &mut Db<'_>, agent: Uuid, source: (&str, &str)) -> Result<Option<String>, Fault> {
     let found = db
         .sql("SELECT counters FROM agent_losses WHERE agent_id = $1 AND buffer_id = $2 AND runtime_id = $3")
         .bind(agent)

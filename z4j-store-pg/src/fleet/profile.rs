@@ -43,10 +43,7 @@ pub(super) async fn all(db: &mut Db<'_>, project: ProjectId) -> Result<Vec<Agent
     with_links(db, agents).await
 }
 
-async fn with_links(
-    db: &mut Db<'_>,
-    mut agents: Vec<AgentRow>,
-) -> Result<Vec<AgentRow>, Fault> {
+async fn with_links(db: &mut Db<'_>, mut agents: Vec<AgentRow>) -> Result<Vec<AgentRow>, Fault> {
     let ids: Vec<Uuid> = agents.iter().map(|agent| *agent.id.as_uuid()).collect();
     let rows = db
         .sql(

@@ -46,7 +46,9 @@ pub(super) async fn all(db: &mut Db<'_>, project: ProjectId) -> Result<Vec<Queue
 
 /// Takes sightings; an older measure than the latest is passed over.
 pub(super) async fn see_all(db: &mut Db<'_>, sightings: &[QueueSighting]) -> Result<(), Fault> {
-    for round in rounds(sightings, |seen| (seen.project_id, &seen.name, &seen.engine)) {
+    for round in rounds(sightings, |seen| {
+        (seen.project_id, &seen.name, &seen.engine)
+    }) {
         see(db, &round).await?;
     }
     Ok(())

@@ -32,7 +32,10 @@ pub(super) async fn record(db: &mut Db<'_>, batch: &ReportBatch) -> Result<(), F
 
 /// In one order, so that brains that report the same agents do not wait for each other in a circle.
 async fn lock_agents(db: &mut Db<'_>, batch: &ReportBatch) -> Result<(), Fault> {
-    let reported = batch.reports.iter().map(|report| *report.agent_id.as_uuid());
+    let reported = batch
+        .reports
+        .iter()
+        .map(|report| *report.agent_id.as_uuid());
     let refused = batch.refusals.iter().map(|(agent, ..)| *agent.as_uuid());
     let agents: Vec<Uuid> = reported.chain(refused).collect();
     if agents.is_empty() {
@@ -47,8 +50,14 @@ async fn lock_agents(db: &mut Db<'_>, batch: &ReportBatch) -> Result<(), Fault> 
 
 /// Reports of different agents.
 async fn heartbeats(db: &mut Db<'_>, reports: &[&AgentReport]) -> Result<(), Fault> {
-    let agents: Vec<Uuid> = reports.iter().map(|report| *report.agent_id.as_uuid()).collect();
-    let links: Vec<Uuid> = reports.iter().map(|report| *report.link_id.as_uuid()).collect();
+    let agents: Vec<Uuid> = reports
+        .iter()
+        .map(|report| *report.agent_id.as_uuid())
+        .collect();
+    let links: Vec<Uuid> = reports
+        .iter()
+        .map(|report| *report.link_id.as_uuid())
+        .collect();
     let times: Vec<i64> = reports.iter().map(|report| report.at.as_micros()).collect();
     let mut buffers = Vec::with_capacity(reports.len());
     let mut healths = Vec::with_capacity(reports.len());

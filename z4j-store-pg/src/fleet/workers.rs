@@ -25,7 +25,8 @@ const SELECT: &str = "SELECT workers.project_id, workers.engine, workers.name, o
     FROM workers";
 
 pub(super) async fn all(db: &mut Db<'_>, project: ProjectId) -> Result<Vec<WorkerRow>, Fault> {
-    let sql = format!("{SELECT} WHERE workers.project_id = $1 ORDER BY workers.name, workers.engine");
+    let sql =
+        format!("{SELECT} WHERE workers.project_id = $1 ORDER BY workers.name, workers.engine");
     let rows = db
         .sql(AssertSqlSafe(sql))
         .bind(*project.as_uuid())
@@ -61,10 +62,7 @@ pub(super) async fn named(db: &mut Db<'_>, keys: &[PgRow]) -> Result<Vec<WorkerR
 }
 
 /// The workers whose own link is open.
-pub(super) async fn owners(
-    db: &mut Db<'_>,
-    project: ProjectId,
-) -> Result<Vec<WorkerOwner>, Fault> {
+pub(super) async fn owners(db: &mut Db<'_>, project: ProjectId) -> Result<Vec<WorkerOwner>, Fault> {
     let rows = db
         .sql(
             "SELECT workers.engine AS engine, workers.name AS name, links.id AS id, links.replica_id AS replica_id,
@@ -157,7 +155,9 @@ pub(super) async fn disown(db: &mut Db<'_>, workers: &[DisownedWorker]) -> Resul
 /// latest description: an event that names a busy worker says nothing of its pool, and must not make the heartbeat that does
 /// look outdated.
 pub(super) async fn see_all(db: &mut Db<'_>, sightings: &[WorkerSighting]) -> Result<(), Fault> {
-    for round in rounds(sightings, |seen| (seen.project_id, &seen.name, &seen.engine)) {
+    for round in rounds(sightings, |seen| {
+        (seen.project_id, &seen.name, &seen.engine)
+    }) {
         see(db, &round).await?;
         let described: Vec<_> = round
             .into_iter()
@@ -234,11 +234,13 @@ impl Descriptions {
         let mut all = Self::default();
         for seen in sightings {
             let queues = seen.queues.as_ref().map(row::json_text).transpose()?;
-            all.own_links.push(seen.own_link.map(|link| *link.as_uuid()));
+            all.own_links
+                .push(seen.own_link.map(|link| *link.as_uuid()));
             all.pids.push(seen.pid.map(i64::from));
             all.concurrencies.push(seen.concurrency.map(i64::from));
             all.actives.push(seen.active.map(i64::from));
-            all.queues.push(queues.map(|json| text::put(&json).into_owned()));
+            all.queues
+                .push(queues.map(|json| text::put(&json).into_owned()));
             let details = text::put_opt(seen.details.as_deref());
             all.details.push(details.map(std::borrow::Cow::into_owned));
         }

@@ -109,8 +109,12 @@ pub(super) async fn join(
 
 pub(super) async fn set_password(db: &mut Db<'_>, set: &SetPassword) -> Result<bool, Fault> {
     let user = *set.user_id.as_uuid();
+    // The new hash in place is this very write, sent again: a hash has salt, so nobody else made the same.
     let changed = db
-        .sql("UPDATE users SET password_hash = $2 WHERE id = $1 AND ($3::text IS NULL OR password_hash = $3)")
+        .sql(
+            "UPDATE users SET password_hash = $2
+             WHERE id = $1 AND ($3::text IS NULL OR password_hash = $3 OR password_hash = $2)",
+        )
         .bind(user)
         .bind(text::put(set.password_hash.expose()))
         .bind(text::put_opt(

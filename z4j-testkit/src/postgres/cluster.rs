@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::programs::{Programs, free_port, make_folder, run};
+use super::programs::{Programs, free_port, give_file, make_folder, run};
 use super::{Database, ServerMissing, admin};
 
 /// Ends the server and removes its files when the test's process is gone, however that ended.
@@ -20,6 +20,23 @@ for pid in $(head -n 1 "$1/data/postmaster.pid" 2>/dev/null); do
 done 2>/dev/null
 rm -rf "$1"
 "#;
+
+/// What a server is made of.
+struct Plan {
+    settings: Vec<String>,
+    parent: Option<PathBuf>,
+    files: Vec<(String, String)>,
+}
+
+impl Plan {
+    fn new(settings: &[&str]) -> Self {
+        Self {
+            settings: settings.iter().map(|text| (*text).to_owned()).collect(),
+            parent: None,
+            files: Vec::new(),
+        }
+    }
+}
 
 /// A server with `fsync` on. It is stopped and removed with this value.
 #[derive(Debug)]
@@ -47,14 +64,18 @@ impl Cluster {
     /// # Panics
     /// As [`Self::durable`].
     pub async fn with_settings(settings: &[&str]) -> Self {
-        let settings = settings.iter().map(|text| (*text).to_owned()).collect();
-        let making = tokio::task::spawn_blocking(move || Self::make(settings, None));
-        let mut cluster = making
-            .await
-            .expect("the fixture does not panic")
-            .unwrap_or_else(|missing| panic!("{missing}"));
-        cluster.start().await;
-        cluster
+        Self::running(Plan::new(settings)).await
+    }
+
+    /// The same with files beside the data, each a name and what is in it, such as a certificate and its key.
+    ///
+    /// # Panics
+    /// As [`Self::durable`].
+    pub async fn with_files(files: &[(&str, &str)], settings: &[&str]) -> Self {
+        let mut plan = Plan::new(settings);
+        let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        plan.files = files.iter().map(owned).collect();
+        Self::running(plan).await
     }
 
     /// The same with its files in a folder below `parent`, such as a file system that is small or slow.
@@ -62,9 +83,13 @@ impl Cluster {
     /// # Panics
     /// As [`Self::durable`].
     pub async fn below(parent: impl Into<PathBuf>, settings: &[&str]) -> Self {
-        let settings = settings.iter().map(|text| (*text).to_owned()).collect();
-        let parent = parent.into();
-        let making = tokio::task::spawn_blocking(move || Self::make(settings, Some(parent)));
+        let mut plan = Plan::new(settings);
+        plan.parent = Some(parent.into());
+        Self::running(plan).await
+    }
+
+    async fn running(plan: Plan) -> Self {
+        let making = tokio::task::spawn_blocking(move || Self::make(plan));
         let mut cluster = making
             .await
             .expect("the fixture does not panic")
@@ -73,14 +98,14 @@ impl Cluster {
         cluster
     }
 
-    fn make(settings: Vec<String>, parent: Option<PathBuf>) -> Result<Self, ServerMissing> {
+    fn make(plan: Plan) -> Result<Self, ServerMissing> {
         let failed = |error: std::io::Error| {
             ServerMissing::new(format!("cannot make a folder for the test server: {error}"))
         };
         let programs = Programs::find()?;
         let mut builder = tempfile::Builder::new();
         builder.prefix("z4j-testkit-cluster-");
-        let folder = match parent {
+        let folder = match plan.parent {
             Some(parent) => builder.tempdir_in(parent),
             None => builder.tempdir(),
         }
@@ -90,6 +115,9 @@ impl Cluster {
         let data = folder.path().join("data");
         make_folder(&data)?;
         programs.init(&data)?;
+        for (name, text) in &plan.files {
+            give_file(&data.join(name), text)?;
+        }
         let watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "z4j-testkit-cluster"])
             .arg(folder.path())
@@ -103,7 +131,7 @@ impl Cluster {
             folder: Some(folder),
             data,
             port: free_port(),
-            settings,
+            settings: plan.settings,
             server: None,
             watchdog: Some(watchdog),
         })

@@ -148,6 +148,19 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), ServerMissing> {
     Ok(())
 }
 
+/// Writes a file that only whoever runs the server can read.
+pub(super) fn give_file(file: &Path, text: &str) -> Result<(), ServerMissing> {
+    let failed = |error: std::io::Error| {
+        ServerMissing::new(format!("cannot write {}: {error}", file.display()))
+    };
+    std::fs::write(file, text).map_err(failed)?;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    if let Some(user) = server_user()? {
+        run(Command::new("chown").arg(&user).arg(file), "chown")?;
+    }
+    Ok(())
+}
+
 /// Runs a program to its end; what it complained of becomes the sentence.
 pub(super) fn run(command: &mut Command, name: &str) -> Result<Output, ServerMissing> {
     let output = command
