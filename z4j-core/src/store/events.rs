@@ -78,7 +78,8 @@ pub struct IngestEvent {
     pub kind: EventKind,
     /// The engine's id of the task; empty for what is not about a task.
     pub task_id: Box<str>,
-    /// The time as sent, kept within 1970 and 2200; part of the identity.
+    /// The time as sent, kept within 1970 and 2200. As `id`, a pure function of what was sent: the same event comes with the
+    /// same one whoever sends it and whenever, because a store may keep events under both.
     pub sent_at: Timestamp,
     /// The time to show and to merge by: `sent_at` clamped around the time of receipt.
     pub occurred_at: Timestamp,
