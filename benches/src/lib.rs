@@ -16,6 +16,7 @@ mod ceiling;
 mod cli;
 mod client;
 mod command;
+mod cpu_time;
 mod credentials;
 mod decay;
 mod driver;
