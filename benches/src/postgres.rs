@@ -127,16 +127,47 @@ impl Database {
             .get(0))
     }
 
-    /// Lets the server take its counts anew and write what waits, as it would have by itself after a load.
+    /// Does at once what store and server do beside ingest in time: index the texts of new tasks, vacuum and analyse.
     pub(crate) async fn settle(&self) -> anyhow::Result<()> {
         let mut config = self.server.admin.clone();
         config.dbname(&self.name);
         let client = connect(&config).await?;
+        let waiting = client
+            .query_one("SELECT to_regclass('task_texts_new') IS NOT NULL", &[])
+            .await?;
+        if waiting.get(0) {
+            move_texts(&client).await?;
+        }
         client.batch_execute("VACUUM (ANALYZE)").await?;
         // A user who may not checkpoint waits for the server's own.
         let _ = client.batch_execute("CHECKPOINT").await;
         Ok(())
     }
+}
+
+/// Moves all texts to where searches find them by index. The index is built anew, which for millions of rows is many times
+/// faster than one row after another.
+async fn move_texts(client: &Client) -> anyhow::Result<()> {
+    const INDEX: &str = "SELECT indexdef FROM pg_indexes WHERE indexname = 'task_texts_by_trigram'";
+    const MOVE: &str = "WITH moved AS (DELETE FROM task_texts_new RETURNING project_id, engine, task_id, text) \
+        INSERT INTO task_texts (project_id, engine, task_id, text) SELECT project_id, engine, task_id, text FROM moved";
+    let index: Option<String> = client
+        .query_opt(INDEX, &[])
+        .await?
+        .map(|row| row.get("indexdef"));
+    if index.is_some() {
+        client
+            .batch_execute("DROP INDEX task_texts_by_trigram")
+            .await?;
+    }
+    client.batch_execute(MOVE).await?;
+    if let Some(index) = index {
+        client
+            .batch_execute("SET maintenance_work_mem = '1GB'")
+            .await?;
+        client.batch_execute(&index).await?;
+    }
+    Ok(())
 }
 
 impl Drop for Database {
@@ -318,11 +349,13 @@ fn initialise(data: &Path, secret: &Path, user: Option<(u32, u32)>) -> anyhow::R
 }
 
 fn make_folder(root: &Path, user: Option<(u32, u32)>) -> anyhow::Result<()> {
+    let above: PathBuf = root.parent().context("no folder")?.to_path_buf();
+    // As the umask says: another user may have to pass through.
+    fs::create_dir_all(&above)?;
     let mut folder = fs::DirBuilder::new();
     folder.recursive(true).mode(0o700).create(root)?;
     if let Some((uid, gid)) = user {
         chown(root, Some(uid), Some(gid))?;
-        let above: PathBuf = root.parent().context("no folder")?.to_path_buf();
         let is_open = fs::metadata(&above).is_ok_and(|meta| {
             std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o001 != 0
         });
