@@ -54,13 +54,13 @@ impl StoreParts {
     #[must_use]
     pub fn of<S: super::Store>(store: &Arc<S>) -> Self {
         Self {
-            events: store.clone(),
-            tasks: store.clone(),
-            commands: store.clone(),
-            fleet: store.clone(),
-            identity: store.clone(),
-            audit: store.clone(),
-            coordination: store.clone(),
+            events: Arc::<S>::clone(store),
+            tasks: Arc::<S>::clone(store),
+            commands: Arc::<S>::clone(store),
+            fleet: Arc::<S>::clone(store),
+            identity: Arc::<S>::clone(store),
+            audit: Arc::<S>::clone(store),
+            coordination: Arc::<S>::clone(store),
         }
     }
 
