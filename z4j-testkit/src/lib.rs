@@ -27,6 +27,7 @@
 //! - `fixture` (feature `sim`): a real brain on a free port.
 //! - `sim` and `invariant` (feature `simulator`): real brains and agents on a simulated network of frames, in virtual time, on
 //!   any store; a seed decides what goes wrong, an oracle knows what was promised.
+//! - [`proxy`]: a TCP proxy for real processes that cuts, delays and swallows as a seed decides.
 //! - `cutter` (feature `tcp`): a session over pipes, cut after every byte.
 //! - `tcp` (feature `tcp`): real brains and agents on a simulated TCP network in virtual time, whose faults a seed decides.
 
@@ -44,6 +45,7 @@ pub mod invariant;
 pub mod mem;
 #[cfg(all(feature = "postgres", unix))]
 pub mod postgres;
+pub mod proxy;
 #[cfg(feature = "simulator")]
 pub mod sim;
 pub mod suite;

@@ -1,5 +1,6 @@
 //! A session between a real brain and an agent, cut after every byte in both directions. Each test takes every n-th
-//! byte, so that they run side by side.
+//! byte, so that they run side by side. Of the agent that delivers as the published ones do, every fourth byte is cut
+//! each time and the others with `--include-ignored`: its frames differ from those of the Rust agent in little.
 #![cfg(feature = "tcp")]
 
 use z4j_testkit::cutter::{ByteCutter, Delivery, Recording, Way};
@@ -18,19 +19,29 @@ fn cut_everywhere(delivery: Delivery, way: Way, share: u64) {
     let cutter = ByteCutter::new(delivery);
     let bytes = length(cutter.record().unwrap(), way);
     assert!(bytes > 1_000, "a session of {bytes} bytes");
-    let mut cuts = 0;
-    for after in (share..bytes).step_by(usize::try_from(SHARES).unwrap()) {
-        let report = cutter.cut(way, after).unwrap();
-        assert!(report.violations.is_empty(), "{report}");
-        assert!(report.dials > 1, "nothing was cut: {report}");
-        cuts += 1;
-    }
+    let positions = (share..bytes).step_by(usize::try_from(SHARES).unwrap());
+    let (mut cuts, mut uncut) = (0_u64, 0);
+    cutter
+        .cut_each(way, positions, |report| {
+            assert!(report.violations.is_empty(), "{report}");
+            if report.dials > 1 {
+                cuts += 1;
+            } else {
+                // Lengths differ by a few bytes; a session may end before the byte that it was to be cut after.
+                let after = report.cut.unwrap().1;
+                assert!(length(report.first_connection, way) <= after, "{report}");
+                uncut += 1;
+            }
+        })
+        .unwrap();
+    assert!(cuts > 100 && uncut < 10, "{cuts} cuts, {uncut} not");
     println!("{delivery:?} {way:?}: {cuts} of {bytes} bytes");
 }
 
 macro_rules! shares {
-    ($($name:ident = $delivery:ident $way:ident $share:literal,)+) => {
+    ($($(#[$attribute:meta])* $name:ident = $delivery:ident $way:ident $share:literal,)+) => {
         $(#[test]
+        $(#[$attribute])*
         fn $name() {
             cut_everywhere(Delivery::$delivery, Way::$way, $share);
         })+
@@ -47,12 +58,18 @@ shares! {
     rust_agent_cut_after_each_byte_to_the_agent_2 = Rust ToAgent 2,
     rust_agent_cut_after_each_byte_to_the_agent_3 = Rust ToAgent 3,
     stock_agent_cut_after_each_byte_to_the_brain_0 = Stock ToBrain 0,
+    #[ignore = "takes long: for cargo xtask soak"]
     stock_agent_cut_after_each_byte_to_the_brain_1 = Stock ToBrain 1,
+    #[ignore = "takes long: for cargo xtask soak"]
     stock_agent_cut_after_each_byte_to_the_brain_2 = Stock ToBrain 2,
+    #[ignore = "takes long: for cargo xtask soak"]
     stock_agent_cut_after_each_byte_to_the_brain_3 = Stock ToBrain 3,
     stock_agent_cut_after_each_byte_to_the_agent_0 = Stock ToAgent 0,
+    #[ignore = "takes long: for cargo xtask soak"]
     stock_agent_cut_after_each_byte_to_the_agent_1 = Stock ToAgent 1,
+    #[ignore = "takes long: for cargo xtask soak"]
     stock_agent_cut_after_each_byte_to_the_agent_2 = Stock ToAgent 2,
+    #[ignore = "takes long: for cargo xtask soak"]
     stock_agent_cut_after_each_byte_to_the_agent_3 = Stock ToAgent 3,
 }
 

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
@@ -52,7 +52,7 @@ impl Listener for PipeListener {
 #[derive(Clone, Debug)]
 pub struct PipeDialler {
     outgoing: mpsc::Sender<DuplexStream>,
-    cut: Arc<Mutex<Option<(Way, u64)>>>,
+    cut: Option<(Way, u64)>,
     first: Arc<Meter>,
     dials: Arc<AtomicU64>,
 }
@@ -65,17 +65,28 @@ struct Meter {
 }
 
 impl PipeDialler {
-    /// A dialler and the listener at the other end. `cut` is for the first connection.
+    /// A dialler and the listener at the other end.
     #[must_use]
-    pub fn new(cut: Option<(Way, u64)>) -> (Self, PipeListener) {
+    pub fn new() -> (Self, PipeListener) {
         let (outgoing, incoming) = mpsc::channel(BACKLOG);
         let dialler = Self {
             outgoing,
-            cut: Arc::new(Mutex::new(cut)),
+            cut: None,
             first: Arc::default(),
             dials: Arc::default(),
         };
         (dialler, PipeListener { incoming })
+    }
+
+    /// A dialler to the same listener that has opened nothing yet, and whose first connection is cut there.
+    #[must_use]
+    pub fn renewed(&self, cut: Option<(Way, u64)>) -> Self {
+        Self {
+            outgoing: self.outgoing.clone(),
+            cut,
+            first: Arc::default(),
+            dials: Arc::default(),
+        }
     }
 
     /// How many bytes the first connection carried in this direction.
@@ -105,11 +116,7 @@ impl Dialler for PipeDialler {
         } else {
             Arc::default()
         };
-        let cut = self
-            .cut
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let cut = self.cut.filter(|_| is_first);
         let sent = self.outgoing.send(theirs).await;
         sent.map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused))?;
         Ok(Box::new(CutPipe {

@@ -23,6 +23,8 @@ pub struct CutReport {
     pub cut: Option<(Way, u64)>,
     /// Connections that it took.
     pub dials: u64,
+    /// What the connection carried that was to be cut.
+    pub first_connection: Recording,
     /// How much virtual time passed.
     pub virtual_time: Duration,
     /// How often things happened.

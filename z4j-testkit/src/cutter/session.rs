@@ -1,139 +1,39 @@
 //! Plays a session from its first connection to its last ack.
 
-use std::fmt;
-use std::future::IntoFuture as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 use z4j_agent::Agent;
-use z4j_agent::transport::WsTransport;
 use z4j_core::engine::EngineEvent;
-use z4j_core::env::Env;
 use z4j_core::id::CommandId;
-use z4j_core::store::{EventStore as _, IssueOutcome, PageRequest, Store};
-use z4j_core::transport::Transport;
+use z4j_core::store::{IssueOutcome, PageRequest};
 
-use super::{CutReport, PausedClock, PipeDialler, PipeListener, Recording, Way};
+use super::PipeDialler;
+use super::bench::{Delivery, Place};
 use crate::glue::{
-    BrainKit, Chance, Checks, GlueError, Ledger, Minted, ScriptedEngine, SeededIds, StockAgent,
-    StockDisk, Tap, TaskScript,
+    Checks, GlueError, Ledger, Minted, ScriptedEngine, StockAgent, StockDisk, Tap, TaskScript,
 };
-use crate::mem::MemStore;
 
-/// How the agent of a session delivers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// The Rust agent.
-    Rust,
-    /// As the published ones: one event per frame, some of them twice.
-    Stock,
-}
-
-type Factory = Arc<dyn Fn(PipeDialler) -> Arc<dyn Transport> + Send + Sync>;
-
-const NAME: &str = "agent";
 const URL: &str = "http://brain:7700";
-/// The events of a session come in bursts of so many, of which the Rust agent makes one frame.
-const BURST: usize = 3;
+/// The events before and after the commands; the Rust agent makes one frame of each burst.
+const BURSTS: (usize, usize) = (3, 1);
 /// How often is looked at how it goes.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A session that takes longer never ends: resend time, command time and a minute to recover together.
 const TIME_MAX: Duration = Duration::from_secs(240);
+/// For what is still on its way when all is settled, such as the ack of a batch that came twice, and for one more link.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
-/// Plays one session again and again, each time cut elsewhere.
-#[derive(Clone)]
-pub struct ByteCutter {
-    delivery: Delivery,
-    transport: Factory,
-}
-
-impl ByteCutter {
-    /// Sessions of an agent that delivers like this, over the WebSocket.
-    #[must_use]
-    pub fn new(delivery: Delivery) -> Self {
-        Self {
-            delivery,
-            transport: Arc::new(|dialler| Arc::new(WsTransport::over(dialler))),
-        }
-    }
-
-    /// The same over another transport.
-    #[must_use]
-    pub fn with_transport(
-        mut self,
-        make: impl Fn(PipeDialler) -> Arc<dyn Transport> + Send + Sync + 'static,
-    ) -> Self {
-        self.transport = Arc::new(make);
-        self
-    }
-
-    /// How long a session is that nobody cuts.
-    ///
-    /// # Errors
-    /// When the session could not be played, or something did not hold even so.
-    pub fn record(&self) -> Result<Recording, GlueError> {
-        let (report, recording) = self.play(None)?;
-        if report.violations.is_empty() && report.dials == 1 {
-            Ok(recording)
-        } else {
-            Err(report.to_string().into())
-        }
-    }
-
-    /// Cuts the first connection once `after` bytes went this way.
-    ///
-    /// # Errors
-    /// When the session could not be played. What did not hold is in the report.
-    pub fn cut(&self, way: Way, after: u64) -> Result<CutReport, GlueError> {
-        Ok(self.play(Some((way, after)))?.0)
-    }
-
-    fn play(&self, cut: Option<(Way, u64)>) -> Result<(CutReport, Recording), GlueError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()?;
-        runtime.block_on(async {
-            let (dialler, listener) = PipeDialler::new(cut);
-            let session = Session::begin(self, &dialler, listener).await?;
-            session.play_out().await?;
-            let ledger = &session.ledger;
-            let report = CutReport {
-                cut,
-                dials: dialler.dials(),
-                virtual_time: session.env.elapsed(),
-                tally: ledger.tally(),
-                trace: ledger.trace(),
-                violations: ledger.violations(),
-            };
-            let recording = Recording {
-                to_brain: dialler.bytes(Way::ToBrain),
-                to_agent: dialler.bytes(Way::ToAgent),
-            };
-            Ok((report, recording))
-        })
-    }
-}
-
-impl fmt::Debug for ByteCutter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ByteCutter")
-            .field("delivery", &self.delivery)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A brain, an agent, and what goes on between them.
-struct Session {
-    env: Env,
-    kit: BrainKit,
-    mem: Arc<MemStore>,
+/// An agent, its brain, and what goes on between them.
+pub(super) struct Session {
+    place: Place,
+    began: Duration,
     ledger: Ledger,
     minted: Minted,
     agent: Played,
-    _running: JoinSet<Result<(), GlueError>>,
+    _running: JoinSet<()>,
 }
 
 /// The agent's engine, where events come from.
@@ -152,32 +52,23 @@ impl Played {
 }
 
 impl Session {
-    async fn begin(
-        cutter: &ByteCutter,
-        dialler: &PipeDialler,
-        listener: PipeListener,
+    pub(super) fn begin(
+        place: Place,
+        minted: Minted,
+        dialler: PipeDialler,
     ) -> Result<Self, GlueError> {
-        let ids = Arc::new(SeededIds::new(Chance::new(1)));
-        let env = Env::new(Arc::new(PausedClock::new()), ids);
-        let mem = Arc::new(MemStore::new());
-        let kit = BrainKit::new(Arc::<MemStore>::clone(&mem));
-        let minted = kit.set_up(env.clone(), &[NAME.to_owned()]).await?;
-        let minted = minted.into_iter().next().ok_or("there is no agent")?;
+        let env = place.env.clone();
         let ledger = Ledger::new(env.clone(), minted.project);
-        let mut running = JoinSet::new();
-        let brain = kit.brain(env.clone())?;
-        let router = brain.router();
-        running.spawn(async move { Ok(axum::serve(listener, router).into_future().await?) });
-        running.spawn(async move { Ok(brain.run(CancellationToken::new()).await?) });
         let tap = Tap::new(
-            (cutter.transport)(dialler.clone()),
-            NAME,
+            (place.transport)(dialler),
+            &minted.name,
             ledger.clone(),
-            Arc::<MemStore>::clone(&mem),
+            Arc::clone(place.kit.store()),
         );
-        let agent = match cutter.delivery {
+        let mut running = JoinSet::new();
+        let agent = match place.delivery {
             Delivery::Rust => {
-                let engine = ScriptedEngine::new(NAME, minted.id, ledger.clone());
+                let engine = ScriptedEngine::new(&minted.name, minted.id, ledger.clone());
                 let agent = Agent::builder(URL, minted.credential())
                     .with_engine(engine.clone())
                     .with_transport(tap)
@@ -193,17 +84,13 @@ impl Session {
                 let disk = StockDisk::default();
                 let agent = StockAgent::new(&minted, env.clone(), disk, ledger.clone())?;
                 let runs = agent.clone();
-                running.spawn(async move {
-                    runs.run(&tap, URL).await;
-                    Ok(())
-                });
+                running.spawn(async move { runs.run(&tap, URL).await });
                 Played::Stock(agent)
             }
         };
         Ok(Self {
-            env,
-            kit,
-            mem,
+            began: env.elapsed(),
+            place,
             ledger,
             minted,
             agent,
@@ -212,9 +99,9 @@ impl Session {
     }
 
     /// Two bursts of events with two commands between them, each step once the one before it is through.
-    async fn play_out(&self) -> Result<(), GlueError> {
-        let mut script = TaskScript::new(1, NAME);
-        self.burst(&mut script);
+    pub(super) async fn play_out(&self) -> Result<(), GlueError> {
+        let mut script = TaskScript::new(1, &self.minted.name);
+        self.burst(&mut script, BURSTS.0);
         self.until("the first events are stored", || Ok(self.is_delivered()))
             .await?;
         let again = self.issue("cancel_task").await?;
@@ -223,37 +110,44 @@ impl Session {
             Ok(self.is_settled(again)? && self.is_settled(once)?)
         })
         .await?;
-        self.burst(&mut script);
+        self.burst(&mut script, BURSTS.1);
         self.until("the last events are stored", || Ok(self.is_delivered()))
             .await?;
-        let store = Arc::<MemStore>::clone(&self.mem);
+        tokio::time::sleep(LAST_WORDS).await;
+        let store = Arc::clone(self.place.kit.store());
         let checks = Checks::new(store, self.ledger.clone());
-        checks.run(self.env.now(), |_| true).await?;
+        checks.run(self.place.env.now(), |_| true).await?;
         Ok(())
     }
 
-    fn burst(&self, script: &mut TaskScript) {
-        for _ in 0..BURST {
-            self.agent.record(script.next(self.env.now()));
+    /// Ends the agent; answers what was noted and how long it took.
+    pub(super) fn over(self) -> (Ledger, Duration) {
+        let elapsed = self.place.env.elapsed().saturating_sub(self.began);
+        (self.ledger, elapsed)
+    }
+
+    fn burst(&self, script: &mut TaskScript, events: usize) {
+        for _ in 0..events {
+            self.agent.record(script.next(self.place.env.now()));
         }
     }
 
     fn is_delivered(&self) -> bool {
-        self.ledger.unacked(NAME) == 0
+        self.ledger.unacked(&self.minted.name) == 0
     }
 
     async fn issue(&self, action: &str) -> Result<CommandId, GlueError> {
-        let command = self.kit.command(&self.env, &self.minted, action);
+        let kit = &self.place.kit;
+        let command = kit.command(&self.place.env, &self.minted, action);
         let id = command.id;
-        match self.kit.store().issue_command(command).await? {
+        match kit.store().issue_command(command).await? {
             IssueOutcome::Issued(_) | IssueOutcome::Repeated(_) => Ok(id),
             IssueOutcome::KeyReused => Err("a command without a key reused one".into()),
         }
     }
 
     fn is_settled(&self, id: CommandId) -> Result<bool, GlueError> {
-        use futures_util::FutureExt as _;
-        let found = self.kit.store().command(self.minted.project, id);
+        let found = self.place.kit.store().command(self.minted.project, id);
         let row = found.now_or_never().ok_or("the store in memory waits")??;
         Ok(row.is_some_and(|row| row.state.is_terminal()))
     }
@@ -264,12 +158,18 @@ impl Session {
         what: &str,
         is_so: impl Fn() -> Result<bool, GlueError>,
     ) -> Result<(), GlueError> {
+        let mut links = 0;
         loop {
-            self.check_whole_frames().await?;
-            if is_so()? {
-                return Ok(());
+            // What a lost link leaves behind is there when the next one opens.
+            let tally = self.ledger.tally();
+            if links != tally.links + tally.ends {
+                links = tally.links + tally.ends;
+                self.check_whole_frames().await?;
             }
-            if self.env.elapsed() > TIME_MAX {
+            if is_so()? {
+                return self.check_whole_frames().await;
+            }
+            if self.place.env.elapsed().saturating_sub(self.began) > TIME_MAX {
                 self.ledger.violated(format!("never came: {what}"));
                 return Ok(());
             }
@@ -278,23 +178,20 @@ impl Session {
     }
 
     async fn check_whole_frames(&self) -> Result<(), GlueError> {
+        let store = self.place.kit.store();
         for (id, tasks, events) in self.ledger.batches() {
             let mut stored = 0;
             for task in &tasks {
                 let page = PageRequest::first(100);
-                let rows = self
-                    .mem
-                    .task_events(self.minted.project, task, page)
-                    .await?;
+                let rows = store.task_events(self.minted.project, task, page).await?;
                 let of_batch = rows.items.iter().filter(|row| events.contains(&row.id));
                 stored += of_batch.count();
             }
             if stored != 0 && stored != events.len() {
-                let what = format!(
-                    "{stored} of {} events of frame {id} are stored",
-                    events.len()
-                );
-                self.ledger.violated(what);
+                let events = events.len();
+                self.ledger.violated(format!(
+                    "{stored} of {events} events of frame {id} are stored"
+                ));
             }
         }
         Ok(())

@@ -7,9 +7,9 @@
 //!   again after 90 seconds without an ack.
 //! - [`Checks`] compares ledger and store.
 
-mod chance;
 mod checks;
 mod engine;
+mod ids;
 mod ledger;
 mod script;
 mod setting;
@@ -17,9 +17,10 @@ mod stock;
 mod tap;
 mod trace;
 
-pub use chance::{Chance, SeededIds};
+pub use crate::proxy::Chance;
 pub use checks::Checks;
 pub use engine::ScriptedEngine;
+pub use ids::SeededIds;
 pub use ledger::{Ledger, Tally};
 pub use script::TaskScript;
 pub use setting::{BrainKit, GlueError, Minted};

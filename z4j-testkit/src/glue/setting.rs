@@ -6,11 +6,11 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use z4j_brain::access::PasswordSignIn;
 use z4j_brain::config::{BrainConfig, BrainSecrets};
-use z4j_brain::{Brain, BrainError};
+use z4j_brain::{AgentCredentials, Brain, BrainError};
 use z4j_core::audit::{Actor, AuditDraft, AuditKey, ChainId};
 use z4j_core::env::Env;
 use z4j_core::id::{AgentId, AuditId, CommandId, ProjectId};
-use z4j_core::store::{AuditWrite, IssueCommand, Store};
+use z4j_core::store::{AuditWrite, CreateProject, CreateProjectOutcome, IssueCommand, Store};
 
 use super::ENGINE;
 
@@ -44,6 +44,27 @@ impl Minted {
             PROJECT,
             self.hmac_secret.expose_secret(),
         )
+    }
+}
+
+impl From<AgentCredentials> for Minted {
+    fn from(made: AgentCredentials) -> Self {
+        Self {
+            name: made.name,
+            id: made.agent_id,
+            project: made.project_id,
+            token: made.token,
+            hmac_secret: made.hmac_secret,
+        }
+    }
+}
+
+fn audit(env: &Env, chain: ChainId, action: &str) -> AuditWrite {
+    AuditWrite {
+        id: AuditId::from_u128(env.next_id()),
+        chain,
+        draft: AuditDraft::new(env.now(), Actor::System, action),
+        key: Arc::new(AuditKey::new("k1", [7; 32])),
     }
 }
 
@@ -112,16 +133,29 @@ impl BrainKit {
         operator.bootstrap_admin(ADMIN.0, &password).await?;
         let mut minted = Vec::with_capacity(agents.len());
         for name in agents {
-            let made = operator.mint_agent(PROJECT, name).await?;
-            minted.push(Minted {
-                name: name.clone(),
-                id: made.agent_id,
-                project: made.project_id,
-                token: made.token,
-                hmac_secret: made.hmac_secret,
-            });
+            minted.push(operator.mint_agent(PROJECT, name).await?.into());
         }
         Ok(minted)
+    }
+
+    /// Makes one more project, with one agent in it.
+    ///
+    /// # Errors
+    /// The store's, or that there is such a project.
+    pub async fn add_project(&self, env: &Env, slug: &str) -> Result<Minted, GlueError> {
+        let create = CreateProject {
+            id: ProjectId::from_u128(env.next_id()),
+            slug: slug.to_owned(),
+            name: slug.to_owned(),
+            at: env.now(),
+            audit: audit(env, ChainId::Instance, "project.create"),
+        };
+        match self.store.create_project(create).await? {
+            CreateProjectOutcome::Created(_) => {}
+            CreateProjectOutcome::SlugTaken => return Err("there is such a project".into()),
+        }
+        let operator = self.brain(env.clone())?.operator();
+        Ok(operator.mint_agent(slug, "agent").await?.into())
     }
 
     /// A command for `agent`, as a person would issue it: `cancel_task` may be sent again, `pool_grow` may not.
@@ -150,12 +184,7 @@ impl BrainKit {
             idempotency: None,
             issued_at: now,
             timeout_at: now.plus(self.command_timeout()),
-            audit: AuditWrite {
-                id: AuditId::from_u128(env.next_id()),
-                chain: ChainId::Project(agent.project),
-                draft: AuditDraft::new(now, Actor::System, "command.issue"),
-                key: Arc::new(AuditKey::new("k1", [7; 32])),
-            },
+            audit: audit(env, ChainId::Project(agent.project), "command.issue"),
         }
     }
 

@@ -298,10 +298,16 @@ impl Stage {
             if let Some(why) = host.unsettled() {
                 self.ledger
                     .violated(format!("a minute after the last fault {why}"));
-            } else if self.shown_links(place)?.is_empty() {
-                let name = &host.minted.name;
+                continue;
+            }
+            let name = &host.minted.name;
+            let (shown, open) = (
+                self.shown_links(place)?.len(),
+                self.ledger.open_links(name).len(),
+            );
+            if shown != open {
                 self.ledger
-                    .violated(format!("{name} has a link and is shown as offline"));
+                    .violated(format!("{name} has {open} links and is shown with {shown}"));
             }
         }
         Ok(())
