@@ -10,7 +10,7 @@ use crate::{row, text};
 
 use super::rounds::rounds;
 
-/// Queues with their sums, which ingest keeps beside them under [`crate::ingest::pair`].
+/// Queues with their sums, which ingest keeps under the names of engine and queue (`ingest/counters.rs`).
 pub(super) async fn all(db: &mut Db<'_>, project: ProjectId) -> Result<Vec<QueueRow>, Fault> {
     let rows = db
         .sql(

@@ -13,7 +13,7 @@ use crate::{row, text};
 
 use super::rounds::rounds;
 
-/// Workers with their sums, which ingest keeps beside them under [`crate::ingest::pair`].
+/// Workers with their sums, which ingest keeps under the names of engine and worker (`ingest/counters.rs`).
 const SELECT: &str = "SELECT workers.project_id, workers.engine, workers.name, online, last_seen_at, agent_id, pid, \
     concurrency, active, queues, details, \
     coalesce((SELECT sum(count) FROM counters WHERE counters.project_id = workers.project_id \

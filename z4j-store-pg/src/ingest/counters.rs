@@ -34,7 +34,7 @@ pub(super) const MOVE: Statement = Statement {
 };
 
 /// The name of a sum about something that is named within an engine. Stored text never holds what joins the two.
-pub(crate) fn pair(engine: &str, name: &str) -> String {
+fn pair(engine: &str, name: &str) -> String {
     format!("{}\u{FDD0}2{}", text::put(engine), text::put(name))
 }
 

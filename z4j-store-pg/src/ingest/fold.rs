@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use z4j_core::id::{ProjectId, TaskKey};
 use z4j_core::store::{IngestEvent, TaskChange, TaskSummary};
-use z4j_core::task::{self, TaskRecord, Verdict};
+use z4j_core::task::{self, TaskRecord, Transition, Verdict};
 use z4j_core::time::Timestamp;
 
 use super::intake::Intake;
@@ -42,11 +42,19 @@ pub(super) struct Stored {
 }
 
 /// A task's row as it is to be written.
-pub(super) struct Written<'f> {
-    pub(super) slot: &'f Slot<'f>,
-    pub(super) record: &'f TaskRecord,
-    pub(super) sent: (Timestamp, Timestamp),
+pub(super) struct Written {
+    /// Where its slot stands.
+    pub(super) place: usize,
+    pub(super) project: ProjectId,
+    /// Whether the row has to be made.
+    pub(super) is_new: bool,
+    /// Whether the batch says anything new of the task, and not only that its timeline reaches further.
+    is_changed: bool,
     pub(super) summary: TaskSummary,
+    pub(super) first_at: Timestamp,
+    pub(super) sent: (Timestamp, Timestamp),
+    pub(super) record: Vec<u8>,
+    transition: Option<Transition>,
 }
 
 impl<'b> Fold<'b> {
@@ -84,6 +92,25 @@ impl<'b> Fold<'b> {
             slot.merge();
         }
     }
+
+    /// The rows to write.
+    pub(super) fn written(&self, received_at: Timestamp) -> Vec<Written> {
+        let slots = self.slots.iter().enumerate();
+        slots
+            .filter_map(|(place, slot)| slot.written(place, received_at))
+            .collect()
+    }
+
+    /// Merges again what turned out to be stored by somebody else meanwhile, and replaces the row to write.
+    pub(super) fn merge_again(&mut self, row: &mut Written, received_at: Timestamp) {
+        let Some(slot) = self.slots.get_mut(row.place) else {
+            return;
+        };
+        slot.merge();
+        if let Some(again) = slot.written(row.place, received_at) {
+            *row = again;
+        }
+    }
 }
 
 fn name(event: &IngestEvent) -> Name<'_> {
@@ -114,11 +141,6 @@ impl<'b> Slot<'b> {
         TaskKey::new(self.engine, self.task_id)
     }
 
-    /// Whether the row has to be made.
-    pub(super) const fn is_new(&self) -> bool {
-        self.stored.is_none() && self.record.is_some()
-    }
-
     pub(super) fn before(&self) -> Option<&TaskRecord> {
         self.stored.as_ref().map(|stored| &stored.record)
     }
@@ -132,8 +154,8 @@ impl<'b> Slot<'b> {
         self.is_changed
     }
 
-    /// Merges the inserted events into what is stored. May run again when it turns out that something is stored.
-    pub(super) fn merge(&mut self) {
+    /// Merges the inserted events into what is stored.
+    fn merge(&mut self) {
         self.record = self.stored.as_ref().map(|stored| stored.record.clone());
         self.sent = self.stored.as_ref().map(|stored| stored.sent);
         self.is_changed = false;
@@ -151,39 +173,38 @@ impl<'b> Slot<'b> {
     }
 
     /// The row to write, when it is another than the one that is stored.
-    pub(super) fn written(&self, received_at: Timestamp) -> Option<Written<'_>> {
+    fn written(&self, place: usize, received_at: Timestamp) -> Option<Written> {
         let (record, sent) = (self.record.as_ref()?, self.sent?);
-        let is_moved = self
-            .stored
-            .as_ref()
-            .is_some_and(|stored| stored.sent != sent);
+        let stored = self.stored.as_ref();
+        let is_moved = stored.is_some_and(|stored| stored.sent != sent);
         if !self.is_changed && !is_moved {
             return None;
         }
-        let created_at = self
-            .stored
-            .as_ref()
-            .map_or(received_at, |stored| stored.created_at);
+        let created_at = stored.map_or(received_at, |stored| stored.created_at);
         let mut summary = TaskSummary::from_record(self.key(), record, created_at);
         summary.retried_as.clone_from(&self.retried_as);
         summary.retry_of.clone_from(&self.retry_of);
         Some(Written {
-            slot: self,
-            record,
-            sent,
+            place,
+            project: self.project,
+            is_new: stored.is_none(),
+            is_changed: self.is_changed,
             summary,
+            first_at: record.view().first_seen,
+            sent,
+            record: record.encode(),
+            transition: task::transition(self.before(), record),
         })
     }
 }
 
-impl Written<'_> {
+impl Written {
     /// What to tell of it: nothing when only the reach of its timeline grew.
     pub(super) fn into_change(self) -> Option<TaskChange> {
-        let transition = task::transition(self.slot.before(), self.record);
-        self.slot.is_changed.then_some(TaskChange {
-            project_id: self.slot.project,
+        self.is_changed.then_some(TaskChange {
+            project_id: self.project,
             task: self.summary,
-            transition,
+            transition: self.transition,
         })
     }
 }

@@ -30,8 +30,6 @@ use z4j_core::store::{
 };
 use z4j_core::time::Timestamp;
 
-pub(crate) use counters::pair;
-
 use crate::connect::Connector;
 use crate::fault::Fault;
 use crate::session::Session;

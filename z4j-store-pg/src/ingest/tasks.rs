@@ -181,7 +181,7 @@ fn slot_of<'f, 'b>(fold: &'f mut Fold<'b>, row: &Row) -> Result<&'f mut Slot<'b>
 pub(super) async fn write(
     lane: &Lane,
     statement: &Statement,
-    rows: &[&Written<'_>],
+    rows: &[&Written],
 ) -> Result<Vec<Row>, Fault> {
     macro_rules! column {
         ($task:ident => $value:expr) => {
@@ -200,7 +200,7 @@ pub(super) async fn write(
     let values: [Value<'_>; 28] = [
         &rows
             .iter()
-            .map(|row| *row.slot.project.as_uuid())
+            .map(|row| *row.project.as_uuid())
             .collect::<Vec<_>>(),
         column!(task => text::put(&task.key.engine)),
         column!(task => text::put(&task.key.task_id)),
@@ -227,7 +227,7 @@ pub(super) async fn write(
         column!(task => task.created_at.as_micros()),
         &rows
             .iter()
-            .map(|row| row.record.view().first_seen.as_micros())
+            .map(|row| row.first_at.as_micros())
             .collect::<Vec<_>>(),
         &rows
             .iter()
@@ -239,14 +239,14 @@ pub(super) async fn write(
             .collect::<Vec<_>>(),
         &rows
             .iter()
-            .map(|row| row.record.encode())
+            .map(|row| row.record.as_slice())
             .collect::<Vec<_>>(),
     ];
     lane.query(statement, &values).await
 }
 
 /// Tags as JSON; most tasks have none.
-fn tags(rows: &[&Written<'_>]) -> Result<Vec<Option<String>>, Fault> {
+fn tags(rows: &[&Written]) -> Result<Vec<Option<String>>, Fault> {
     let tags = rows.iter().map(|row| &row.summary.tags);
     tags.map(|tags| {
         if tags.is_empty() {

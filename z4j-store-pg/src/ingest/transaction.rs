@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use tokio_postgres::Row;
 use z4j_core::store::{EventOutcome, IngestBatch, IngestReceipt};
 
 use super::counters::{self, Deltas};
@@ -118,79 +117,61 @@ pub(super) async fn run(
     if commits {
         quarantine::keep(lane, batch, &intake.outcomes).await?;
     }
-    make_tasks(lane, &mut fold, batch).await?;
+    let mut rows = fold.written(batch.received_at);
+    make_tasks(lane, &mut fold, &mut rows, batch).await?;
     let seen = Seen::new(&intake).without(&shared.remembered);
-    let changes = finish(lane, &fold, batch, &seen, shard, ending).await?;
+    finish(lane, &fold, &rows, &seen, shard, ending).await?;
     if commits {
         seen.remember(&shared.remembered);
     }
     Ok(IngestReceipt {
         outcomes: intake.outcomes,
-        changes,
+        changes: rows.into_iter().filter_map(Written::into_change).collect(),
     })
 }
 
 /// Inserts the tasks that are new. Of two transactions that make the same task the second waits here for the first, then
 /// locks the row that it finds and merges with it.
-async fn make_tasks(lane: &Lane, fold: &mut Fold<'_>, batch: &IngestBatch) -> Result<(), Halt> {
-    let made = {
-        let new: Vec<_> = fold
-            .slots
-            .iter()
-            .filter(|slot| slot.is_new())
-            .filter_map(|slot| slot.written(batch.received_at))
-            .collect();
-        let new: Vec<_> = new.iter().collect();
-        let rows = tasks::write(lane, &tasks::INSERT, &new).await?;
-        if rows.len() == new.len() {
-            return Ok(());
-        }
-        names_of(&rows)?
-    };
-    let crossed: Vec<usize> = fold
-        .slots
-        .iter()
-        .enumerate()
-        .filter(|(_, slot)| slot.is_new())
-        .filter(|(_, slot)| {
-            let name = (
-                slot.project,
-                slot.engine.to_owned(),
-                slot.task_id.to_owned(),
-            );
-            !made.contains(&name)
+async fn make_tasks(
+    lane: &Lane,
+    fold: &mut Fold<'_>,
+    rows: &mut [Written],
+    batch: &IngestBatch,
+) -> Result<(), Halt> {
+    let new: Vec<&Written> = rows.iter().filter(|row| row.is_new).collect();
+    let made = tasks::write(lane, &tasks::INSERT, &new).await?;
+    if made.len() == new.len() {
+        return Ok(());
+    }
+    let made: BTreeSet<_> = made.iter().map(tasks::name_of).collect::<Result<_, _>>()?;
+    let mut crossed: Vec<&mut Written> = rows
+        .iter_mut()
+        .filter(|row| {
+            let key = &row.summary.key;
+            row.is_new && !made.contains(&(row.project, key.engine.clone(), key.task_id.clone()))
         })
-        .map(|(place, _)| place)
         .collect();
-    let missing = crossed.iter().filter_map(|place| fold.slots.get(*place));
+    let slots = crossed.iter().filter_map(|row| fold.slots.get(row.place));
     // Waiting for these rows could close a circle: whoever has them may wait for a task that this transaction made.
-    let rows = tasks::read(lane, &tasks::LOCK_FREE, missing).await?;
-    if tasks::note_stored(fold, &rows)? < crossed.len() {
+    let found = tasks::read(lane, &tasks::LOCK_FREE, slots).await?;
+    if tasks::note_stored(fold, &found)? < crossed.len() {
         return Err(Halt::Crossed);
     }
-    for place in &crossed {
-        if let Some(slot) = fold.slots.get_mut(*place) {
-            slot.merge();
-        }
+    for row in &mut crossed {
+        fold.merge_again(row, batch.received_at);
     }
     Ok(())
 }
 
-type Names = BTreeSet<(z4j_core::id::ProjectId, String, String)>;
-
-fn names_of(rows: &[Row]) -> Result<Names, Fault> {
-    rows.iter().map(tasks::name_of).collect()
-}
-
-/// Writes what is left and ends the transaction, all in one round trip. Answers the changes to tell of.
+/// Writes what is left and ends the transaction, all in one round trip.
 async fn finish(
     lane: &Lane,
     fold: &Fold<'_>,
-    batch: &IngestBatch,
+    rows: &[Written],
     seen: &Seen<'_>,
     shard: i16,
     ending: Ending,
-) -> Result<Vec<z4j_core::store::TaskChange>, Halt> {
+) -> Result<(), Halt> {
     let mut deltas = Deltas::default();
     for slot in fold.slots.iter().filter(|slot| slot.is_changed()) {
         if let Some(after) = slot.after() {
@@ -198,16 +179,7 @@ async fn finish(
         }
     }
     let texts = Texts::new(fold);
-    let written: Vec<Written<'_>> = fold
-        .slots
-        .iter()
-        .filter_map(|slot| slot.written(batch.received_at))
-        .collect();
-    // What was inserted just now needs no second writing.
-    let known: Vec<&Written<'_>> = written
-        .iter()
-        .filter(|row| row.slot.stored.is_some())
-        .collect();
+    let known: Vec<&Written> = rows.iter().filter(|row| !row.is_new).collect();
     let end = match ending {
         Ending::Commit => "COMMIT",
         Ending::Rollback => "ROLLBACK",
@@ -221,8 +193,5 @@ async fn finish(
         seen.write_queues(lane),
         lane.run(end),
     )?;
-    Ok(written
-        .into_iter()
-        .filter_map(Written::into_change)
-        .collect())
+    Ok(())
 }
