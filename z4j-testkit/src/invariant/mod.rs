@@ -15,6 +15,7 @@ mod identity_separates;
 mod identity_stable;
 mod loss_declared;
 mod merge_converges;
+mod no_hole;
 mod poison_isolated;
 mod retry_same_answer;
 mod stored_once;
@@ -59,6 +60,7 @@ invariants!(
     counted_once,
     poison_isolated,
     loss_declared,
+    no_hole,
     brain_never_drops,
     bound_to_identity,
     unsafe_once,

@@ -6,8 +6,8 @@ use z4j_core::audit::{AuditEntry, ChainId};
 use z4j_core::id::{AgentId, ProjectId, TaskKey};
 use z4j_core::store::{
     AgentRow, CommandFilter, CommandRow, EventRow, Facets, MinuteCount, Page, PageRequest,
-    QueueRow, StateCount, Store, StoreError, TaskDetail, TaskFilter, TaskSort, TaskSummary,
-    WorkerRow,
+    QueueRow, StateCount, Store, StoreError, StreamGap, StreamKey, TaskDetail, TaskFilter,
+    TaskSort, TaskSummary, WorkerRow,
 };
 use z4j_core::time::Timestamp;
 
@@ -17,6 +17,8 @@ use super::record::Record;
 
 /// Rows of a page.
 const PAGE: u32 = 200;
+/// Gaps of a stream that are read; more than any run makes.
+const GAPS: u32 = 10_000;
 /// Values of a column that are counted.
 const FACETS: u32 = 500;
 
@@ -49,6 +51,8 @@ pub(crate) struct Picture {
     pub(crate) projects: Vec<StoredProject>,
     /// Links that were sound to the end.
     pub(crate) whole_links: Vec<LinkNo>,
+    /// Where each stream stands, and what of it was declared lost.
+    pub(crate) streams: BTreeMap<StreamKey, (u64, Vec<StreamGap>)>,
     /// Events that published agents evicted, by agent: their buffers keep count.
     pub(crate) evicted: BTreeMap<AgentId, u64>,
 }
@@ -63,6 +67,7 @@ impl Picture {
         Self {
             projects: Vec::new(),
             whole_links,
+            streams: BTreeMap::new(),
             evicted,
         }
     }
@@ -75,7 +80,13 @@ impl Picture {
         &mut self,
         store: &dyn Store,
         projects: &[ProjectId],
+        streams: &[StreamKey],
     ) -> Result<(), StoreError> {
+        for key in streams {
+            let position = store.stream_position(*key).await?;
+            let gaps = store.stream_gaps(*key, GAPS).await?;
+            self.streams.insert(*key, (position, gaps));
+        }
         for project in projects {
             self.projects.push(Box::pin(read(store, *project)).await?);
         }

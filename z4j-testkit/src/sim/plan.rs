@@ -97,6 +97,14 @@ impl Plan {
                 let lasts = u64::try_from(last.lasts.as_millis()).unwrap_or(0);
                 at = begin + chance.below(lasts.max(1));
             }
+            let loses = matches!(
+                fault,
+                Fault::Weather(_, _, Effect::LoseAcks(_) | Effect::Lose(_), _)
+            );
+            if loses && end > 100_000 {
+                // Early enough for the agents to send again on the same link.
+                at = chance.between(2_000, 8_000);
+            }
             let lasts = match &fault {
                 Fault::Weather(_, _, Effect::Slow(_) | Effect::Block, _) if chance.happens(250) => {
                     chance.ms(40_000, 100_000)

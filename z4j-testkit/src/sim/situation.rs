@@ -79,6 +79,10 @@ situations! {
     ClosedAsSilent = "link closed as silent",
     /// A brain was stopped in order.
     OrderlyStop = "brain stopped in order",
+    /// A Rust agent's stream went on where the store had it.
+    StreamResumed = "stream resumed",
+    /// A Rust agent declared positions of its stream as lost.
+    GapDeclared = "gap declared",
     /// A process with a memory buffer died.
     MemoryLost = "memory buffer lost",
     /// A process died and came back with its buffer on disk.

@@ -235,7 +235,10 @@ impl Run {
         for slot in driver.fleet.slots() {
             driver.fleet.kill(slot.no, true);
         }
-        if let Err(error) = audit.read(&*self.store, &self.projects).await {
+        if let Err(error) = audit
+            .read(&*self.store, &self.projects, &driver.oracle.streams())
+            .await
+        {
             return record.violate("recovers", format!("the store cannot be audited: {error}"));
         }
         let broken = driver

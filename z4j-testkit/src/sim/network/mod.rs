@@ -2,6 +2,8 @@
 
 mod cable;
 mod ends;
+mod fate;
+mod faults;
 mod pipe;
 mod weather;
 
@@ -19,6 +21,7 @@ use super::record::{Record, digest};
 use super::{Chance, Situation};
 use cable::Cable;
 use ends::{SimSink, SimSource};
+use fate::{Recorded, spoil};
 use pipe::Item;
 pub(crate) use weather::{BrainNo, Direction, Effect, LinkNo, ProcessNo, Scope, Weather};
 
@@ -47,15 +50,6 @@ pub(crate) enum Ending {
     Silence,
     /// Both ends are told that the links are lost.
     Reset,
-}
-
-#[derive(Clone, Debug)]
-struct Recorded {
-    link: LinkNo,
-    process: ProcessNo,
-    brain: BrainNo,
-    direction: Direction,
-    bytes: Bytes,
 }
 
 #[derive(Debug)]
@@ -164,72 +158,6 @@ impl Network {
             .iter()
             .filter(|cable| cable.is_whole() && !cable.is_damaged());
         whole.map(|cable| cable.no).collect()
-    }
-
-    // ---- faults ---------------------------------------------------------------------------------
-
-    /// Puts an effect on paths until it is ended.
-    pub(crate) fn begin(&self, fault: u32, scope: Scope, effect: Effect) {
-        self.lock().effects.insert(fault, (scope, effect));
-        self.apply_blocks(Ending::Burst);
-    }
-
-    /// Takes an effect away.
-    pub(crate) fn end(&self, fault: u32, ending: Ending) {
-        if self.lock().effects.remove(&fault).is_some() {
-            self.apply_blocks(ending);
-        }
-    }
-
-    /// Takes every effect away. Links that lost frames are reset: a real one would not have survived that.
-    pub(crate) fn heal(&self) {
-        self.lock().effects.clear();
-        let now = self.record.elapsed();
-        for cable in self.cables() {
-            cable.pipe(Direction::Up).hurry(now);
-            cable.pipe(Direction::Down).hurry(now);
-            if cable.is_silent() || cable.is_damaged() {
-                cable.cut();
-            }
-        }
-        self.apply_blocks(Ending::Burst);
-    }
-
-    fn apply_blocks(&self, ending: Ending) {
-        let now = self.record.elapsed();
-        for cable in self.cables() {
-            let blocked = |direction| self.weather(&cable, direction).is_blocked;
-            let (up, down) = (blocked(Direction::Up), blocked(Direction::Down));
-            let was_stuck = cable.stuck_since().is_some();
-            let opens = was_stuck && !up && !down && !cable.is_silent();
-            match ending {
-                Ending::Reset if opens => cable.cut(),
-                Ending::Silence if opens => {
-                    self.record.meet(Situation::HalfOpen);
-                    cable.fall_silent(now);
-                }
-                Ending::Burst | Ending::Silence | Ending::Reset => {}
-            }
-            let released: usize = [(Direction::Up, up), (Direction::Down, down)]
-                .into_iter()
-                .filter(|(_, is_blocked)| !is_blocked)
-                .map(|(direction, _)| cable.pipe(direction).release(now))
-                .sum();
-            if released > 0 && opens && !cable.is_cut() {
-                self.record.meet(Situation::LateBurst);
-            }
-            cable.set_blocked(up, down, now);
-        }
-    }
-
-    fn weather(&self, cable: &Cable, direction: Direction) -> Weather {
-        let mut weather = Weather::default();
-        for (scope, effect) in self.lock().effects.values() {
-            if scope.covers(cable.process, cable.brain, direction) {
-                weather.add(*effect);
-            }
-        }
-        weather
     }
 
     // ---- dialling -------------------------------------------------------------------------------
@@ -444,84 +372,4 @@ impl Network {
 pub(crate) struct ProcessAndBrain {
     pub(crate) process: ProcessNo,
     pub(crate) brain: BrainNo,
-}
-
-/// The frame as it will arrive, and whether in order.
-fn spoil(
-    chance: &mut Chance,
-    weather: &Weather,
-    frame: &Bytes,
-    record: &Record,
-    cable: &Cable,
-) -> (Item, bool) {
-    let mut bytes = frame.to_vec();
-    let mut is_own = true;
-    if chance.happens(weather.flip) {
-        let at = chance.index(bytes.len());
-        let bit = chance.below(8);
-        if let Some(byte) = bytes.get_mut(at) {
-            *byte ^= 1 << bit;
-        }
-        is_own = false;
-        record.meet(Situation::Flipped);
-    }
-    if chance.happens(weather.truncate) {
-        bytes.truncate(chance.index(bytes.len()));
-        is_own = false;
-        record.meet(Situation::Truncated);
-    }
-    let in_order = !chance.happens(weather.reorder);
-    if !in_order {
-        record.meet(Situation::Reordered);
-    }
-    if !is_own || !in_order {
-        cable.damage();
-    }
-    let bytes = bytes.into();
-    (Item::Frame { bytes, is_own }, in_order)
-}
-
-impl State {
-    fn remember(&mut self, cable: &Cable, direction: Direction, frame: &Bytes) {
-        if self.recorded.len() >= RECORDED_MAX {
-            self.recorded.pop_front();
-        }
-        self.recorded.push_back(Recorded {
-            link: cable.no,
-            process: cable.process,
-            brain: cable.brain,
-            direction,
-            bytes: frame.clone(),
-        });
-    }
-
-    /// A recorded frame for a link, and where it comes from. Of the kinds that there are each comes as often.
-    fn recall(&mut self, cable: &Cable, direction: Direction) -> Option<(Bytes, Situation)> {
-        let mut kinds: BTreeMap<Situation, Vec<&Recorded>> = BTreeMap::new();
-        for recorded in &self.recorded {
-            let kind = recorded.situation(cable, direction);
-            kinds.entry(kind).or_default().push(recorded);
-        }
-        let kinds: Vec<_> = kinds.into_iter().collect();
-        let (situation, frames) = self.chance.pick(&kinds)?;
-        let recorded = self.chance.pick(frames)?;
-        Some((recorded.bytes.clone(), *situation))
-    }
-}
-
-impl Recorded {
-    /// What it would be to replay this on `cable`.
-    fn situation(&self, cable: &Cable, direction: Direction) -> Situation {
-        if self.process != cable.process {
-            Situation::ReplayOtherProcess
-        } else if self.direction != direction {
-            Situation::ReplayOtherDirection
-        } else if self.brain != cable.brain {
-            Situation::ReplayOtherBrain
-        } else if self.link != cable.no {
-            Situation::ReplayNewSession
-        } else {
-            Situation::ReplaySameSession
-        }
-    }
 }

@@ -67,7 +67,18 @@ impl Oracle {
         });
         let out_of_order = log.takes_seq(direction, frame.get("seq"));
         match (direction, kind) {
-            (Direction::Up, "event_batch") => self.batch(log, id, &frame),
+            (Direction::Up, "hello") => facts.offered(process, &frame),
+            (Direction::Down, "hello_ack") => {
+                let position = frame.pointer("/payload/stream/position");
+                if position.and_then(Value::as_u64).is_some_and(|at| at > 0) {
+                    self.record.meet(Situation::StreamResumed);
+                }
+            }
+            (Direction::Up, "event_batch") => {
+                self.batch(log, id, &frame);
+                let ids = log.batches.get(id).cloned().unwrap_or_default();
+                facts.placed(process, &frame, &ids);
+            }
             (Direction::Down, "event_batch_ack") => self.promised(&mut facts, link, &frame),
             (Direction::Down, "command") => self.command_sent(&mut facts, link, id, &frame),
             _ => {}
@@ -97,6 +108,13 @@ impl Oracle {
             .collect();
         if log.batches.insert(id.to_owned(), ids).is_some() {
             self.record.meet(Situation::ResentAfterWait);
+        }
+        let gaps = frame.pointer("/payload/stream/gaps");
+        if gaps
+            .and_then(Value::as_array)
+            .is_some_and(|gaps| !gaps.is_empty())
+        {
+            self.record.meet(Situation::GapDeclared);
         }
         log.in_flight.insert(id.to_owned());
         if log.in_flight.len() > limits::UNACKED_BATCHES_MAX {
@@ -266,6 +284,24 @@ impl LinkLog {
 }
 
 impl Facts {
+    /// A hello offers a stream.
+    fn offered(&mut self, process: ProcessNo, frame: &Value) {
+        let id = frame.pointer("/payload/stream/id").and_then(Value::as_str);
+        if let Some(id) = id.and_then(|id| id.parse().ok()) {
+            self.streams.entry(process).or_default().id = Some(id);
+        }
+    }
+
+    /// A batch says where in its stream its events are.
+    fn placed(&mut self, process: ProcessNo, frame: &Value, ids: &[BatchEntryIds]) {
+        let first = frame.pointer("/payload/stream/first");
+        if let Some(first) = first.and_then(Value::as_u64) {
+            let stream = self.streams.entry(process).or_default();
+            let ids = ids.iter().map(|(id, _)| *id);
+            stream.positions.extend((first..).zip(ids));
+        }
+    }
+
     fn acknowledge(&mut self, process: ProcessNo, project: ProjectId, id: EventId) {
         let same = self.by_id.get(&(project, id)).cloned().unwrap_or_default();
         for index in same {

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use z4j_core::id::{AgentId, CommandId, EventId, ProjectId, ReplicaId};
-use z4j_core::store::LeaseGrant;
+use z4j_core::id::{AgentId, CommandId, EventId, ProjectId, ReplicaId, StreamId};
+use z4j_core::store::{LeaseGrant, StreamKey};
 
 use super::Situation;
 use super::network::{BrainNo, LinkNo, ProcessNo};
@@ -35,6 +35,14 @@ pub(crate) struct ProcessFacts {
     pub(crate) dials: Vec<Duration>,
 }
 
+/// A resumable stream as its agent sends it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StreamLog {
+    pub(crate) id: Option<StreamId>,
+    /// The event at each position.
+    pub(crate) positions: BTreeMap<u64, EventId>,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) emissions: Vec<Emission>,
@@ -46,6 +54,8 @@ pub(crate) struct Facts {
     /// What the store put into the quarantine.
     pub(crate) quarantined: BTreeSet<(ProjectId, EventId)>,
     pub(crate) commands: BTreeMap<CommandId, CommandFacts>,
+    /// The resumable streams of Rust processes.
+    pub(crate) streams: BTreeMap<ProcessNo, StreamLog>,
     /// Agents that took over the buffer of a sibling and send it as themselves.
     pub(crate) adopters: BTreeSet<AgentId>,
     /// The highest number that an agent took, by session.
@@ -114,6 +124,22 @@ impl Oracle {
             );
             self.record.violate("fenced", detail);
         }
+    }
+
+    /// The streams that were offered.
+    pub(crate) fn streams(&self) -> Vec<StreamKey> {
+        let facts = self.lock();
+        let streams = facts.streams.iter();
+        streams
+            .filter_map(|(process, stream)| {
+                let process = facts.processes.get(process)?;
+                Some(StreamKey {
+                    project_id: process.project,
+                    agent_id: process.agent,
+                    stream_id: stream.id?,
+                })
+            })
+            .collect()
     }
 
     /// Looks at everything that is known.
