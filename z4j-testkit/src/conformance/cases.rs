@@ -96,6 +96,18 @@ cases! {$;
     /// Parts of a stream that come in at once leave no hole.
     streams::concurrent_parts_of_a_stream_leave_no_hole;
 
+    // ---- namesakes ----
+    /// An event of one engine leaves the task of the same id of another engine alone.
+    namesakes::update_leaves_the_namesake_of_another_engine_alone;
+    /// A timeline leaves out the events of the same task id of another engine.
+    namesakes::timeline_leaves_out_the_namesake_of_another_engine;
+    /// A timeline holds what came late, from days before.
+    namesakes::timeline_holds_what_came_late_from_before;
+    /// A late event does not set back when a queue was last seen.
+    namesakes::late_event_does_not_set_a_queue_back;
+    /// A retry is not shown on the same task id of another engine.
+    namesakes::retry_is_not_shown_on_a_namesake_of_another_engine;
+
     // ---- merge ----
     /// Any order of the same events, in any batches, ends in the same record.
     merge::any_order_and_batching_ends_in_the_same_record;

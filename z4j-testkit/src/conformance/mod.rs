@@ -32,6 +32,7 @@ mod identity;
 mod isolation;
 mod lists;
 mod merge;
+mod namesakes;
 mod outcomes;
 mod people;
 mod replicas;
