@@ -125,7 +125,7 @@ async fn insert(db: &mut Db<'_>, chain: Uuid, entry: &AuditEntry) -> Result<(), 
         .bind(chain)
         .bind(row::signed(entry.seq))
         .bind(*entry.id.as_uuid())
-        .bind(i32::try_from(entry.version).unwrap_or(i32::MAX))
+        .bind(i32::from(entry.version))
         .bind(text::put(&entry.key_id).into_owned())
         .bind(entry.prev_mac.as_slice())
         .bind(entry.mac.as_slice())

@@ -78,7 +78,7 @@ impl Coordination for PgStore {
         let mut warnings = promises.warnings();
         if self.inner.listener.is_deaf() {
             warnings.push(
-                "notifications from the database do not arrive: other brains' changes are seen later, by polling"
+                "notifications from the database do not arrive: changes of other brains are seen later, by polling; behind PgBouncer set listen_url"
                     .to_owned(),
             );
         }

@@ -57,8 +57,8 @@ struct State {
 }
 
 impl Listener {
-    /// Starts the task that keeps the connection. It ends with the listener.
-    pub(crate) fn start(connector: Connector, schema: Option<&str>, env: Env) -> Self {
+    /// Starts the task that keeps the connection. It ends with the listener. Without a way to connect it hears nothing.
+    pub(crate) fn start(connector: Option<Connector>, schema: Option<&str>, env: Env) -> Self {
         let board = Board {
             wakeups: broadcast::Sender::new(WAKEUPS_WAITING_MAX),
             announcements: broadcast::Sender::new(ANNOUNCEMENTS_WAITING_MAX),
@@ -68,6 +68,10 @@ impl Listener {
             channel: channel(schema),
             state: Arc::default(),
             stop: CancellationToken::new(),
+        };
+        let Some(connector) = connector else {
+            listener.state.is_deaf.store(true, Ordering::Relaxed);
+            return listener;
         };
         let task = Task {
             connector,
@@ -231,7 +235,7 @@ impl Task {
                 _ = check.tick() => {}
             }
             if !ears.heard_itself.swap(false, Ordering::Relaxed) {
-                return "it does not hear itself: behind PgBouncer, `listen_url` must name the server itself";
+                return "it does not hear itself: the URL leads to PgBouncer, and `listen_url` must name the server itself";
             }
             match timeout(SELF_CHECK, ears.line.client.batch_execute(&notify)).await {
                 Ok(Ok(())) => {}

@@ -26,15 +26,15 @@ const STATEMENTS_KEPT: usize = 256;
 /// Checks the server and the schema, then opens the pool.
 pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
     let session = Session::new(&config)?;
+    let connector = Connector::new(&config.main_url(), &session)?;
     let mut first = connect(&config.main_url(), &session).await?;
     begin(&mut first, &session).await?;
     checks::server(&mut first, &config).await?;
     migrate::check(&mut first).await?;
     checks::rights(&mut first).await?;
     first.close().await?;
-    let connector = Connector::new(&config.main_url(), &session)?;
     let listener = Listener::start(
-        Connector::new(&config.direct_url(), &Session::plain())?,
+        listening(&config)?,
         config.schema.as_deref(),
         config.env.clone(),
     );
@@ -66,6 +66,17 @@ pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
         ingest,
         mover,
     })
+}
+
+/// How to reach the server itself. Not through PgBouncer: what listens there listens on a session that others use next.
+fn listening(config: &PgConfig) -> Result<Option<Connector>, Fault> {
+    if config.behind_pgbouncer && config.listen_url.is_none() {
+        tracing::warn!(
+            "there is no connection for notifications, because PgBouncer passes none on: set listen_url to the server itself"
+        );
+        return Ok(None);
+    }
+    Connector::new(&config.direct_url(), &Session::plain()).map(Some)
 }
 
 fn options(url: &PgUrl, session: &Session) -> PgConnectOptions {
@@ -117,14 +128,17 @@ fn reason(error: &sqlx::Error) -> String {
             };
             format!("{}; {advice}", fault.message())
         }
-        sqlx::Error::Tls(_) => format!(
-            "{}; check sslmode and sslrootcert of the database URL",
-            chain(error)
-        ),
-        other => format!(
-            "{}; check the host and port of the database URL and that the server runs",
-            chain(other)
-        ),
+        other => {
+            let why = chain(other);
+            // What the handshake says of a certificate comes as a fault of the connection.
+            let is_of_tls = matches!(other, sqlx::Error::Tls(_)) || why.contains("certificate");
+            let advice = if is_of_tls {
+                "check sslmode and sslrootcert of the database URL"
+            } else {
+                "check the host and port of the database URL and that the server runs"
+            };
+            format!("{why}; {advice}")
+        }
     }
 }
 

@@ -16,19 +16,21 @@ use crate::url::{PgUrl, SslMode};
 
 /// What makes connections to `url` encrypted; `None` when they are not to be.
 pub(crate) fn connector(url: &PgUrl) -> Result<Option<MakeRustlsConnect>, Fault> {
+    if url.ssl_mode() == SslMode::Disable {
+        return Ok(None);
+    }
+    // Read in every mode: a file that is named and not there is a mistake.
+    let roots = roots(url.ssl_root())?;
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|_| Fault::Bug("the TLS library has no protocol version"))?;
     let config = match url.ssl_mode() {
-        SslMode::Disable => return Ok(None),
-        SslMode::Prefer | SslMode::Require => builder
+        SslMode::Disable | SslMode::Prefer | SslMode::Require => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
             .with_no_client_auth(),
-        SslMode::VerifyFull => builder
-            .with_root_certificates(roots(url.ssl_root())?)
-            .with_no_client_auth(),
+        SslMode::VerifyFull => builder.with_root_certificates(roots).with_no_client_auth(),
     };
     Ok(Some(MakeRustlsConnect::new(config)))
 }

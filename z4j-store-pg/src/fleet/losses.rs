@@ -92,7 +92,7 @@ async fn sum_up_oldest(db: &mut Db<'_>, agent: Uuid) -> Result<(), Fault> {
              ORDER BY at DESC LIMIT 1 OFFSET $2",
         )
         .bind(agent)
-        .bind(i64::try_from(LOSS_RUNTIMES_MAX).unwrap_or(i64::MAX))
+        .bind(i64::from(LOSS_RUNTIMES_MAX))
         .fetch_optional(db.conn())
         .await?;
     let Some(oldest) = oldest else { return Ok(()) };

@@ -21,6 +21,8 @@ pub(super) async fn connect(url: &str) -> Result<PgConnection, ServerMissing> {
     })?;
     options
         .disable_statement_logging()
+        // PgBouncer refuses start-up parameters that it does not know.
+        .extra_float_digits(None)
         .connect()
         .await
         .map_err(|error| ServerMissing::new(format!("the test server cannot be used: {error}")))
@@ -38,17 +40,21 @@ pub(super) async fn run(conn: &mut PgConnection, sql: String) -> Result<(), Serv
 
 /// Waits until the server answers.
 pub(super) async fn wait_until_ready(url: &str) -> Result<(), ServerMissing> {
+    let mut last = String::new();
     let answered = async {
         loop {
-            if let Ok(conn) = connect(url).await {
-                let _ = conn.close().await;
-                return;
+            match connect(url).await {
+                Ok(conn) => {
+                    let _ = conn.close().await;
+                    return;
+                }
+                Err(refusal) => last = refusal.to_string(),
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     };
     let waited = tokio::time::timeout(START_LIMIT, answered).await;
-    waited.map_err(|_| ServerMissing::new("the test server was started and does not answer"))
+    waited.map_err(|_| ServerMissing::new(format!("the test server does not come up: {last}")))
 }
 
 /// `url` with another database.

@@ -75,9 +75,13 @@ impl Database {
         is_durable: bool,
     ) -> Result<Self, ServerMissing> {
         let name = format!("z4j_test_{:032x}", Env::system().next_id());
-        let template = template.unwrap_or("template0");
+        // Of a server that does not sync, copying files is a third quicker than copying pages.
+        let source = template.map_or_else(
+            || "template0".to_owned(),
+            |template| format!("{template} STRATEGY file_copy"),
+        );
         let mut conn = admin::connect(admin_url).await?;
-        let sql = format!("CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'");
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {source} ENCODING 'UTF8'");
         admin::run(&mut conn, sql).await?;
         let _ = conn.close().await;
         Ok(Self {

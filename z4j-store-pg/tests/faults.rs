@@ -1,0 +1,154 @@
+//! A database that goes away, freezes and comes back.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what is wrong by panicking"
+)]
+
+mod team;
+
+use std::time::Duration;
+
+use sqlx::Row;
+use team::{Team, at_s, audit_key, cut_off, run, soon, until};
+use z4j_core::audit::{ChainId, verify};
+use z4j_core::store::{AuditStore, CommandStore, Coordination, IssueOutcome, StoreErrorKind};
+use z4j_core::time::Timestamp;
+use z4j_store_pg::PgStore;
+use z4j_testkit::postgres::{Cluster, Database};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_whose_answer_was_lost_gives_the_first_answer_when_it_is_sent_again() {
+    let database = Database::fresh().await;
+    let store = database.store().await;
+    let team = Team::on(&store).await;
+    let mut admin = database.connect().await;
+    let cutting = tokio::spawn(async move {
+        loop {
+            cut_off(&mut admin, "").await;
+            tokio::time::sleep(Duration::from_millis(7)).await;
+        }
+    });
+    let mut lost = 0;
+    for number in 0..400 {
+        let command = team.command();
+        let outcome = soon(async {
+            loop {
+                match store.issue_command(command.clone()).await {
+                    Ok(outcome) => return outcome,
+                    Err(fault) => {
+                        assert_eq!(fault.kind(), StoreErrorKind::Unavailable, "{fault:?}");
+                        lost += 1;
+                    }
+                }
+            }
+        })
+        .await;
+        let (IssueOutcome::Issued(row) | IssueOutcome::Repeated(row)) = outcome else {
+            panic!("command {number}: it has no key");
+        };
+        assert_eq!(row.id, command.id);
+        if number >= 40 && lost > 0 {
+            break;
+        }
+    }
+    cutting.abort();
+    assert!(lost > 0, "no connection was ever cut in the middle");
+    let chain = ChainId::Project(team.project);
+    until(async || store.audit_heads().await.is_ok()).await;
+    let entries = store.audit_range(chain, 0, 1_000).await.unwrap();
+    let mut conn = database.connect().await;
+    let commands: i64 = sqlx::query("SELECT count(*) FROM commands")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(
+        i64::try_from(entries.len()).unwrap(),
+        commands + 1,
+        "each command has one entry, and the agent has one"
+    );
+    verify(&[audit_key()], chain, None, entries).expect("a sound chain");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_server_is_told_in_time_and_work_resumes_with_it() {
+    let cluster = Cluster::durable().await;
+    let database = cluster.database().await;
+    let config = database
+        .config()
+        .with_connections(2)
+        .with_connection_wait(Duration::from_millis(300))
+        .with_write_time_max(Duration::from_millis(500));
+    let store = PgStore::open(config).await.unwrap();
+    store.probe(at_s(0)).await.unwrap();
+    cluster.pause();
+    for number in 0..6 {
+        let began = tokio::time::Instant::now();
+        let fault = store
+            .probe(at_s(number))
+            .await
+            .expect_err("nothing answers");
+        assert_eq!(fault.kind(), StoreErrorKind::Unavailable);
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            began.elapsed()
+        );
+    }
+    cluster.resume();
+    until(async || store.probe(at_s(9)).await.is_ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_resumes_by_itself_after_a_restart_and_after_a_crash() {
+    let mut cluster = Cluster::durable().await;
+    let database = cluster.database().await;
+    let store = database.store().await;
+    let team = Team::on(&store).await;
+    for how in ["restart", "crash", "kill"] {
+        let command = team.command();
+        let _ = store.issue_command(command.clone()).await.unwrap();
+        match how {
+            "restart" => cluster.stop(),
+            "crash" => cluster.crash(),
+            _ => cluster.kill(),
+        }
+        let fault = store.probe(at_s(1)).await.expect_err("it is down");
+        assert_eq!(fault.kind(), StoreErrorKind::Unavailable, "{fault:?}");
+        cluster.start().await;
+        until(async || store.probe(at_s(2)).await.is_ok()).await;
+        let found = store.command(team.project, command.id).await.unwrap();
+        assert!(found.is_some(), "{how}: an acknowledged command is lost");
+    }
+}
+
+/// What one lazy commit, and then one of the store, leave after a crash.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledged_write_survives_a_crash_also_where_commits_are_lazy() {
+    let settings = ["synchronous_commit=off", "wal_writer_delay=10s"];
+    let mut cluster = Cluster::with_settings(&settings).await;
+    let database = cluster.database().await;
+    let store = database.store().await;
+    let health = store.probe(Timestamp::from_micros(1)).await.unwrap();
+    assert!(
+        health
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("synchronous_commit")),
+        "{health:?}"
+    );
+    store.probe(Timestamp::from_micros(4_711)).await.unwrap();
+    let mut lazy = database.connect().await;
+    run(&mut lazy, "UPDATE probe SET at = 4712").await;
+    cluster.kill();
+    cluster.start().await;
+    let mut conn = database.connect().await;
+    let at: i64 = sqlx::query("SELECT at FROM probe")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(at, 4_711, "4712 would mean that this test cannot tell");
+}
