@@ -190,6 +190,19 @@ fn describe(recorder: &PrometheusRecorder) {
             text.into(),
         );
     }
+    describe_gauges(recorder);
+    let histogram = |name, unit, text: &'static str| {
+        recorder.describe_histogram(KeyName::from_const_str(name), Some(unit), text.into());
+    };
+    histogram("z4j_commit_events", Unit::Count, "Events in one commit.");
+    histogram(
+        "z4j_ack_seconds",
+        Unit::Seconds,
+        "From reading a frame to its ack.",
+    );
+}
+
+fn describe_gauges(recorder: &PrometheusRecorder) {
     for (name, text) in [
         (
             "z4j_agents_online",
@@ -211,15 +224,6 @@ fn describe(recorder: &PrometheusRecorder) {
             text.into(),
         );
     }
-    let histogram = |name, unit, text: &'static str| {
-        recorder.describe_histogram(KeyName::from_const_str(name), Some(unit), text.into());
-    };
-    histogram("z4j_commit_events", Unit::Count, "Events in one commit.");
-    histogram(
-        "z4j_ack_seconds",
-        Unit::Seconds,
-        "From reading a frame to its ack.",
-    );
 }
 
 /// Counts of links are far below what a double holds exactly.

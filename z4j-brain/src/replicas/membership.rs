@@ -156,6 +156,8 @@ async fn come_back(shared: &Shared) -> Result<(), StoreError> {
         link.close(CloseCode::GoingAway);
     }
     shared.replicas.rename(name);
+    let known = Box::pin(beat(shared, true)).await;
+    // After that: from here on nothing is missed unseen.
     shared.hub.miss_all();
-    Box::pin(beat(shared, true)).await
+    known
 }

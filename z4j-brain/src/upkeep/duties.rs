@@ -23,11 +23,11 @@ const EXPIRE_MAX: u32 = 500;
 /// Does the duties until `halt`.
 pub(super) async fn run(shared: &Shared, halt: &CancellationToken) {
     let mut holder = Holder::default();
-    let mut tick = 0;
+    let mut tick = 0_u32;
     while !halt.is_cancelled() {
         // Every brain: it is the same write whoever does it, and must not wait for another brain's lease to lapse.
         note(shared, expire(shared).await);
-        if tick % TICKS_PER_SWEEP == 0 {
+        if tick.is_multiple_of(TICKS_PER_SWEEP) {
             holder.renew(shared).await;
             let done = holder.serve(shared).await;
             note(shared, done);
@@ -98,7 +98,8 @@ impl Holder {
         let Some(grant) = &self.grant else {
             return Ok(());
         };
-        match work(shared, grant, self.sweeps % SWEEPS_PER_MAINTENANCE == 0).await {
+        let maintains = self.sweeps.is_multiple_of(SWEEPS_PER_MAINTENANCE);
+        match work(shared, grant, maintains).await {
             Err(error) if error.kind() == StoreErrorKind::Fenced => {
                 tracing::info!("another brain has the lease on upkeep by now");
                 shared.metrics.lease_held(false);

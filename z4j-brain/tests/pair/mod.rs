@@ -54,6 +54,11 @@ impl Pair {
         let two = TestBrain::start_with(Arc::clone(&store), second)
             .await
             .unwrap();
+        Self::of(one, two, store)
+    }
+
+    /// These two; the store is asked what there is.
+    pub(crate) fn of(one: TestBrain, two: TestBrain, store: Arc<dyn Store>) -> Self {
         Self {
             one,
             two,
