@@ -8,6 +8,7 @@ mod bench;
 mod checks;
 mod deny;
 mod generate;
+mod postgres;
 mod process;
 mod serve;
 mod services;

@@ -1,6 +1,10 @@
 //! Formatting, lints, tests and generated files of the Rust workspace.
 
+use std::path::Path;
+use std::process::Command;
+
 use crate::generate;
+use crate::postgres;
 use crate::process;
 use crate::tally::{self, Tally};
 use crate::test::{Findings, counted};
@@ -32,8 +36,15 @@ pub(super) fn lint(workspace: &Workspace) -> anyhow::Result<Findings> {
 }
 
 pub(super) fn test(workspace: &Workspace) -> anyhow::Result<Findings> {
-    let mut findings = unit_and_integration(workspace)?;
+    let server = postgres::require(workspace)?;
+    let mut findings = unit_and_integration(workspace, server.as_deref())?;
     if findings.trouble.is_some() {
+        return Ok(findings);
+    }
+    let on_newest = on_newest_postgres(workspace)?;
+    findings.tally += on_newest.tally;
+    if on_newest.trouble.is_some() {
+        findings.trouble = on_newest.trouble;
         return Ok(findings);
     }
     let mut documentation = workspace.cargo();
@@ -77,20 +88,60 @@ fn build_programs(workspace: &Workspace) -> anyhow::Result<()> {
     process::run(&mut build, "cargo build")
 }
 
-fn unit_and_integration(workspace: &Workspace) -> anyhow::Result<Findings> {
-    const SCOPE: &[&str] = &[
-        "--workspace",
-        "--all-features",
-        "--locked",
-        "--no-fail-fast",
-    ];
-    let runner: &[&str] = if tools::find(&["cargo-nextest"]).is_some() {
+/// With the features of every run, so that nothing is compiled twice.
+const SCOPE: &[&str] = &[
+    "--workspace",
+    "--all-features",
+    "--locked",
+    "--no-fail-fast",
+];
+
+fn unit_and_integration(
+    workspace: &Workspace,
+    postgres: Option<&Path>,
+) -> anyhow::Result<Findings> {
+    let runner: &[&str] = if has_nextest() {
         &["nextest", "run"]
     } else {
         &["test", "--lib", "--bins", "--tests", "--examples"]
     };
     let mut tests = workspace.cargo();
     tests.args(runner).args(SCOPE);
-    let (status, lines) = process::run_reading_along(&mut tests, "the Rust tests")?;
-    counted(&lines, status.success(), "a Rust test")
+    if let Some(postgres) = postgres {
+        tests.env("Z4J_TEST_PG_BIN", postgres);
+    }
+    run(&mut tests, "the Rust tests", "a Rust test")
+}
+
+/// The suite of a store once more, on the newest server beside the machine's own.
+fn on_newest_postgres(workspace: &Workspace) -> anyhow::Result<Findings> {
+    let programs = postgres::newest(workspace)?;
+    println!("the suite of a store on {}", programs.display());
+    let mut tests = workspace.cargo();
+    if has_nextest() {
+        tests.args(["nextest", "run"]).args(SCOPE);
+        tests.args(["-E", "package(z4j-store-pg) & binary(conformance)"]);
+    } else {
+        tests
+            .arg("test")
+            .args(SCOPE)
+            .args(["--test", "conformance"]);
+    }
+    tests
+        .env("Z4J_TEST_PG_BIN", programs)
+        .env_remove("DATABASE_URL");
+    run(
+        &mut tests,
+        "the suite on PostgreSQL 18",
+        "a case on PostgreSQL 18",
+    )
+}
+
+fn has_nextest() -> bool {
+    tools::find(&["cargo-nextest"]).is_some()
+}
+
+fn run(tests: &mut Command, what: &str, one: &str) -> anyhow::Result<Findings> {
+    let (status, lines) = process::run_reading_along(tests, what)?;
+    counted(&lines, status.success(), one)
 }
