@@ -6,6 +6,7 @@
 
 mod failure;
 mod live;
+mod phases;
 mod report;
 mod state;
 
@@ -17,14 +18,12 @@ use tracing::{info, warn};
 use z4j_core::env::Env;
 use z4j_core::id::StreamId;
 use z4j_core::keys::SecretKey;
-use z4j_core::session::{
-    AgentInput, AgentSession, Backoff, BackoffPolicy, Established, Failure, FailureClass,
-};
+use z4j_core::session::{AgentInput, AgentSession, Backoff, BackoffPolicy, FailureClass};
 use z4j_core::time::Timestamp;
 use z4j_core::transport::{CloseReason, TransportError};
 use z4j_core::wire::{CloseCode, Hello, Received};
 
-use crate::buffer::{EventBuffer, EventJson, Evicted};
+use crate::buffer::{EventBuffer, EventJson};
 use crate::commands::{Adapters, CommandDesk, JobOutcome, JobRequest};
 use crate::config::BufferLimits;
 use crate::health::Health;
@@ -343,59 +342,6 @@ impl Driver {
             self.close = Some(close_reason(String::new()));
         }
         self.phase = Phase::Stopped;
-    }
-
-    fn established(&mut self, established: Established) {
-        let phase = std::mem::replace(&mut self.phase, Phase::Dialling);
-        if let Phase::Greeting { session, .. } = phase {
-            let stored = established.ack.stream.map(|stream| stream.position);
-            let live = Live::new(*session, established, self.env.elapsed());
-            match self.buffer.link_up(live.payload_bytes_max(), stored) {
-                Ok(lost) => self.declare(lost),
-                Err(ahead) => {
-                    warn!(
-                        stored = ahead.stored,
-                        made = ahead.assigned,
-                        "the brain has more of the stream than was ever made"
-                    );
-                    let class = FailureClass::Protocol;
-                    return self.fail(class, Some("stream_ahead".to_owned()));
-                }
-            }
-            self.last_connect_at = Some(self.env.now());
-            self.phase = Phase::Live(Box::new(live));
-            info!("connected to the brain");
-        }
-    }
-
-    fn give_up(&mut self, failure: Failure) {
-        warn!(class = ?failure.class, reason = failure.reason, "the link is given up");
-        self.fail(failure.class, Some(failure.reason));
-    }
-
-    /// The link is gone, or must be closed with this text; the next dial is planned.
-    fn fail(&mut self, class: FailureClass, close: Option<String>) {
-        if matches!(self.phase, Phase::Stopped) {
-            return;
-        }
-        let now = self.env.elapsed();
-        if let Phase::Live(live) = &self.phase {
-            self.backoff.session_ended(live.age(now), live.had_ack());
-        }
-        let lost = self.buffer.link_down();
-        self.declare(lost);
-        self.desk.link_down();
-        self.close = close.map(close_reason);
-        self.phase = Phase::Waiting {
-            dial_at: now + self.backoff.delay(class, &self.env),
-            because: Some(class),
-        };
-    }
-
-    fn declare(&mut self, lost: Evicted) {
-        if lost.events > 0 {
-            self.ledger.evicted(lost.frames, lost.events);
-        }
     }
 }
 
