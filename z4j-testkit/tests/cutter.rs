@@ -2,6 +2,10 @@
 //! byte, so that they run side by side. Of the agent that delivers as the published ones do, every fourth byte is cut
 //! each time and the others with `--include-ignored`: its frames differ from those of the Rust agent in little.
 #![cfg(feature = "tcp")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "what a helper of a test cannot do fails the test"
+)]
 
 use z4j_testkit::cutter::{ByteCutter, Delivery, Recording, Way};
 

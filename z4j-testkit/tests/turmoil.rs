@@ -1,6 +1,10 @@
 //! Real brains and agents on a simulated TCP network, for fixed seeds. Each seed is a test of its own, so that nextest
 //! runs it in a process of its own.
 #![cfg(feature = "tcp")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "what a helper of a test cannot do fails the test"
+)]
 
 use std::process::Command;
 use std::time::Duration;

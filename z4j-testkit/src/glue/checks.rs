@@ -11,7 +11,7 @@ use z4j_core::task::{self, CounterKey, TaskRecord, TaskState, Verdict};
 use z4j_core::time::Timestamp;
 
 use super::Ledger;
-use super::ledger::Emitted;
+use super::book::Emitted;
 
 /// Rows of one page.
 const PAGE_ROWS: u32 = 500;

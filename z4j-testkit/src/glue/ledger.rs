@@ -1,6 +1,6 @@
 //! What agents observed, sent, were promised and carried out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use z4j_core::id::{AgentId, EventId, ProjectId, TaskKey};
 use z4j_core::identity::{EventOrigin, event_id};
 use z4j_core::task::TaskEvent;
 
+use super::book::{Book, Emitted};
 use super::{ENGINE, Trace};
 
 /// How often something happened, so that a sweep can tell that it happened at all.
@@ -39,14 +40,6 @@ pub struct Tally {
     pub commands: u64,
 }
 
-/// An event as its engine told it.
-#[derive(Clone, Debug)]
-pub(super) struct Emitted {
-    pub(super) agent: String,
-    pub(super) task: TaskKey,
-    pub(super) event: TaskEvent,
-}
-
 /// A frame on its way, as far as the ledger reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -67,24 +60,6 @@ pub struct Ledger {
     env: Env,
     project: ProjectId,
     book: Arc<Mutex<Book>>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Book {
-    pub(super) emitted: BTreeMap<EventId, Emitted>,
-    pub(super) batches: BTreeMap<(Arc<str>, String), Vec<EventId>>,
-    pub(super) acked: BTreeSet<EventId>,
-    pub(super) executed: BTreeMap<String, u64>,
-    pub(super) received: BTreeMap<String, u64>,
-    pub(super) violations: Vec<String>,
-    pub(super) tally: Tally,
-    pub(super) trace: Trace,
-    open: BTreeMap<Arc<str>, BTreeSet<u64>>,
-    /// By stream: which event stands at which position.
-    streams: BTreeMap<String, BTreeMap<u64, EventId>>,
-    /// The stream that a link resumes.
-    resumes: BTreeMap<u64, String>,
-    seqs: BTreeMap<(Arc<str>, u64, bool), u64>,
 }
 
 impl Ledger {
@@ -382,33 +357,5 @@ impl Ledger {
 
     pub(super) fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Book {
-    /// Notes where events stand in the stream of a link; true when another event has one of the places.
-    fn place(&mut self, link: &LinkId, first: u64, events: &[EventId]) -> bool {
-        let Some(stream) = self.resumes.get(&link.number) else {
-            return false;
-        };
-        let places = self.streams.entry(stream.clone()).or_default();
-        let mut is_taken = false;
-        for (position, event) in (first..).zip(events) {
-            let before = places.insert(position, *event);
-            is_taken |= before.is_some_and(|before| before != *event);
-        }
-        is_taken
-    }
-
-    /// A brain that says where a stream goes on promises what stands before that.
-    fn resumed(&mut self, link: &LinkId, position: u64) -> Vec<EventId> {
-        let stream = self.resumes.get(&link.number);
-        let places = stream.and_then(|stream| self.streams.get(stream));
-        let promised = places
-            .into_iter()
-            .flat_map(|places| places.range(..=position));
-        let events: Vec<EventId> = promised.map(|(_, event)| *event).collect();
-        self.acked.extend(events.iter().copied());
-        events
     }
 }

@@ -7,6 +7,7 @@
 //!   again after 90 seconds without an ack.
 //! - [`Checks`] compares ledger and store.
 
+mod book;
 mod checks;
 mod engine;
 mod ids;
