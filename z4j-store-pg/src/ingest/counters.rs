@@ -38,6 +38,9 @@ fn pair(engine: &str, name: &str) -> String {
     format!("{}\u{FDD0}2{}", text::put(engine), text::put(name))
 }
 
+/// A value that people filter by.
+type Value = fn(&TaskRecord) -> Option<&str>;
+
 /// By how much each counter moves, in the order in which rows are locked.
 #[derive(Default)]
 pub(super) struct Deltas {
@@ -62,7 +65,7 @@ impl Deltas {
         if before.is_none() {
             self.add(slot, "engine", text::put(slot.engine).into_owned(), 1);
         }
-        let values: [(_, fn(&TaskRecord) -> Option<&str>); 3] = [
+        let values: [(_, Value); 3] = [
             ("name", TaskRecord::name),
             ("queue", TaskRecord::queue),
             ("worker", TaskRecord::worker),

@@ -156,7 +156,7 @@ impl Ingest {
         let lane = &borrowed.lane;
         let mut refused = BTreeSet::new();
         let none = BTreeSet::new();
-        let mut parts = vec![0..batch.events.len()];
+        let mut parts: Vec<_> = std::iter::once(0..batch.events.len()).collect();
         let mut tries = 0;
         while let Some(part) = parts.pop() {
             let selection = Selection {
