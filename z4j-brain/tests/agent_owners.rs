@@ -244,3 +244,23 @@ async fn a_link_whose_health_check_failed_does_not_own_the_workers_that_it_names
     let named = worker(&brain, "w9@elsewhere").await.unwrap();
     assert_eq!((named.state, named.pid), (WorkerState::Online, None));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_comes_back_beside_its_own_half_dead_link_is_heard() {
+    let (_directory, brain) = brain().await;
+    let now = Env::system().now();
+    let hello = |hello: &mut Hello| {
+        hello.worker_pid = Some(41);
+        hello.worker_started_at = Some(now.to_string());
+    };
+    // The network ate the first link: the brain does not know yet, and it still claims the worker.
+    let mut half_dead = connect(&brain, "before", hello).await;
+    half_dead
+        .heartbeat_with(&describes(&[("w1@host", 41)]))
+        .await
+        .unwrap();
+    worker_is(&brain, "w1@host", WorkerState::Online).await;
+    let mut back = connect(&brain, "after", hello).await;
+    assert_eq!(ran(&mut back, "t", "w1@host", now).await, 3);
+    assert_eq!(event_count(&brain, "t").await, 3);
+}

@@ -81,7 +81,9 @@ impl Owners {
     /// Whether another process, which is connected, reports this event itself.
     ///
     /// It does so only if it was there when the event happened: what a sibling sends from the buffer of a worker's dead
-    /// predecessor is nobody else's to tell. A process that does not say when it started is not relied on.
+    /// predecessor is nobody else's to tell. A process that does not say when it started is not relied on. A process that
+    /// comes back is no other one: until its old link is found dead, that link still claims the worker, and the two are
+    /// known by the same start.
     pub(crate) fn is_second_hand(&self, link: &LinkHandle, event: &IngestEvent) -> bool {
         let (Some(worker), Some(_)) = (&event.worker, &event.task) else {
             return false;
@@ -92,7 +94,8 @@ impl Owners {
             .and_then(|engines| engines.get(&*event.engine)?.get(&**worker))
             .is_some_and(|links| {
                 let was_there = |started_at: &Option<Timestamp>| {
-                    started_at.is_some_and(|started_at| started_at <= event.occurred_at)
+                    *started_at != link.started_at
+                        && started_at.is_some_and(|started_at| started_at <= event.occurred_at)
                 };
                 !links.contains_key(&link.id) && links.values().any(was_there)
             })

@@ -53,7 +53,8 @@ impl Elsewhere {
         let started_at = known
             .get(&event.project_id)
             .and_then(|engines| *engines.get(&*event.engine)?.get(&**worker)?);
-        started_at.is_some_and(|started_at| started_at <= event.occurred_at)
+        started_at != link.started_at
+            && started_at.is_some_and(|started_at| started_at <= event.occurred_at)
             && !owners.holds(event.project_id, &event.engine, worker, link.id)
     }
 
