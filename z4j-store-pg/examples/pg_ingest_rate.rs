@@ -1,5 +1,5 @@
 //! How many events per second one PostgreSQL store keeps, for batches of several sizes, in an empty database of its own on
-//! the server of `DATABASE_URL` or of this machine: `ingest_rate [events [batch [in_flight [tasks_at_once [stored]]]]]`.
+//! the server of `DATABASE_URL` or of this machine: `pg_ingest_rate [events [batch [in_flight [tasks_at_once [stored]]]]]`.
 //! `stored` events go in first, unmeasured, so that the table has its size.
 
 #![allow(
