@@ -1,6 +1,7 @@
 //! Agents that number their events: the brain answers where their stream goes on, and takes no hole.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::future_not_send,
     reason = "a test program: a failure is a panic"
 )]
