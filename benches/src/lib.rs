@@ -28,6 +28,7 @@ mod link;
 mod loader;
 mod meter;
 mod nofile;
+mod own_server;
 mod paced;
 mod payload;
 mod population;

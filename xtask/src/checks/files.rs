@@ -23,8 +23,8 @@ const LEFT_OUT: &[&str] = &[
 /// Written by a generator, so not written to be read.
 const GENERATED: &[&str] = &["ui/src/api/schema.d.ts", "ui/src/routeTree.gen.ts"];
 
-/// Programs, not libraries: these may read the environment.
-const PROGRAMS: &[&str] = &["bins", "xtask", "benches", "ui"];
+/// Programs, not libraries: these may read the environment. The testkit is one as far as it finds servers for tests.
+const PROGRAMS: &[&str] = &["bins", "xtask", "benches", "ui", "z4j-testkit"];
 
 pub(super) fn lengths(workspace: &Workspace) -> anyhow::Result<()> {
     let mut long = Vec::new();

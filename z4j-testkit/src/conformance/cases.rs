@@ -1,40 +1,5 @@
 //! The list of cases: the one place that gives a case its name, its sentence and its test.
 
-/// Makes the public entry of each case and the macro that turns all of them into tests. The functions themselves are
-/// private, so a case that is not listed is dead code and does not pass the lints.
-macro_rules! cases {
-    ($dollar:tt; $($(#[doc = $doc:literal])+ $module:ident :: $name:ident;)+) => {
-        /// The cases, for callers of [`crate::store_conformance!`].
-        pub mod case {
-            use z4j_core::store::Store;
-
-            $(
-                $(#[doc = $doc])+
-                pub async fn $name(store: &dyn Store) {
-                    super::super::$module::$name(store).await;
-                }
-            )+
-        }
-
-        /// Makes one test of each case. `$fresh` is an `async fn() -> Fresh<impl Store>`.
-        #[macro_export]
-        macro_rules! store_conformance {
-            ($dollar fresh:path) => {
-                $(
-                    $(#[doc = $doc])+
-                    #[test]
-                    fn $name() {
-                        $crate::conformance::run(async {
-                            let fresh = $dollar fresh().await;
-                            $crate::conformance::case::$name(fresh.part()).await;
-                        });
-                    }
-                )+
-            };
-        }
-    };
-}
-
 cases! {$;
     // ---- events ----
     /// `Ok` from ingest means written, and not taken note of.
@@ -287,6 +252,8 @@ cases! {$;
     workers::silent_worker_is_swept_once;
     /// A silent worker whose own process is connected stays.
     workers::silent_worker_with_an_open_link_stays;
+    /// Whose process a worker is counts, though others described it since.
+    workers::own_link_counts_though_others_described_the_worker_since;
     /// A worker that its link does not vouch for any more is swept, and stays when that link closes.
     workers::disowned_worker_depends_on_being_seen;
     /// Events of tasks show the workers and queues that they name.

@@ -19,6 +19,9 @@
     reason = "a case is a test: it says what is wrong by panicking"
 )]
 
+#[macro_use]
+mod listing;
+
 mod agents;
 mod announcements;
 mod audit;

@@ -193,6 +193,32 @@ pub(super) async fn worker_goes_with_its_own_link(store: &dyn Store) {
     assert!(again.is_empty());
 }
 
+pub(super) async fn own_link_counts_though_others_described_the_worker_since(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let described = WorkerSighting {
+        agent_id: scene.second_agent,
+        active: Some(1),
+        ..sighting(&scene, "w1", at_s(20))
+    };
+    see(store, vec![described]).await;
+    let owner = || async {
+        let owners = store.worker_owners(scene.project).await.expect("owners");
+        owners.into_iter().map(|owner| owner.link_id).next()
+    };
+    let first = own_process(&scene, "w1", at_s(10)).await;
+    assert_eq!(owner().await, Some(first));
+    let _second = own_process(&scene, "w1", at_s(5)).await;
+    assert_eq!(owner().await, Some(first), "an open link claims it by then");
+    let close = CloseLink {
+        link_id: first,
+        at: at_s(30),
+    };
+    let gone = store.close_links(vec![close]).await.expect("closing");
+    assert_eq!(names(&gone), ["w1"]);
+    let third = own_process(&scene, "w1", at_s(6)).await;
+    assert_eq!(owner().await, Some(third), "nobody else claims it any more");
+}
+
 pub(super) async fn worker_of_a_newer_link_stays(store: &dyn Store) {
     let scene = Scene::set(store).await;
     let old = own_process(&scene, "w1", at_s(1)).await;
