@@ -1,12 +1,15 @@
 //! A PostgreSQL server for our own brain: the one of `DATABASE_URL`, or a temporary one from the local binaries.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
-use secrecy::{ExposeSecret as _, SecretString};
+use anyhow::Context;
+use secrecy::SecretString;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
+use z4j_core::env::Env;
+use z4j_core::keys::to_hex;
 
 use crate::meter::parent_of;
 use crate::own_server::OwnServer;
@@ -210,6 +213,8 @@ fn percent_encoded(bytes: impl AsRef<[u8]>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     #[test]
