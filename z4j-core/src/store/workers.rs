@@ -14,7 +14,8 @@ pub struct WorkerSighting {
     pub name: String,
     /// Who named it.
     pub agent_id: AgentId,
-    /// The link whose own process the worker is, when that is known.
+    /// The link whose own process the worker is, when that is known. However old, it counts as long as no other open link
+    /// claims the worker: what others saw of it since says nothing of whose process it is.
     pub own_link: Option<LinkId>,
     /// When.
     pub at: Timestamp,

@@ -165,6 +165,7 @@ pub(super) async fn see_all(db: &mut Db<'_>, sightings: &[WorkerSighting]) -> Re
             .collect();
         if !described.is_empty() {
             describe(db, &described).await?;
+            claim(db, &described).await?;
         }
     }
     Ok(())
@@ -246,6 +247,43 @@ impl Descriptions {
         }
         Ok(all)
     }
+}
+
+/// Whose process a worker is does not grow old with a description: it counts as long as no other open link claims the worker.
+async fn claim(db: &mut Db<'_>, sightings: &[&WorkerSighting]) -> Result<(), Fault> {
+    let claims: Vec<_> = sightings
+        .iter()
+        .copied()
+        .filter(|seen| seen.own_link.is_some())
+        .collect();
+    if claims.is_empty() {
+        return Ok(());
+    }
+    let names = Names::of(&claims);
+    let links: Vec<_> = claims
+        .iter()
+        .filter_map(|seen| seen.own_link.map(|link| *link.as_uuid()))
+        .collect();
+    db.sql(
+        "UPDATE workers SET own_link = seen.own_link
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::uuid[])
+                  AS seen (project_id, name, engine, agent_id, at, own_link)
+             JOIN agents ON agents.id = seen.agent_id AND agents.revoked_at IS NULL
+             JOIN links ON links.id = seen.own_link
+         WHERE workers.project_id = seen.project_id AND workers.name = seen.name AND workers.engine = seen.engine
+           AND workers.described_at > seen.at
+           AND (workers.own_link IS NULL
+                OR NOT EXISTS (SELECT FROM links AS held WHERE held.id = workers.own_link))",
+    )
+    .bind(names.project_ids)
+    .bind(names.names)
+    .bind(names.engines)
+    .bind(names.agent_ids)
+    .bind(names.times)
+    .bind(links)
+    .execute(db.conn())
+    .await?;
+    Ok(())
 }
 
 async fn describe(db: &mut Db<'_>, sightings: &[&WorkerSighting]) -> Result<(), Fault> {

@@ -109,6 +109,27 @@ pub(super) fn see(db: &Connection, project: i64, seen: &WorkerSighting) -> Resul
     if seen.is_description() {
         describe(db, project, seen)?;
     }
+    if let Some(link) = seen.own_link {
+        claim(db, project, seen, link)?;
+    }
+    Ok(())
+}
+
+/// Whose process a worker is does not grow old with a description: it counts as long as no other open link claims the worker.
+fn claim(db: &Connection, project: i64, seen: &WorkerSighting, link: LinkId) -> Result<(), Fault> {
+    let mut update = db.prepare_cached(
+        "UPDATE workers SET own_link = ?5
+         WHERE project = ?1 AND name = ?2 AND engine = ?3 AND described_at > ?4
+           AND (own_link IS NULL OR NOT EXISTS (SELECT 1 FROM links WHERE links.id = own_link))
+           AND EXISTS (SELECT 1 FROM links WHERE links.id = ?5)",
+    )?;
+    update.execute(params![
+        project,
+        seen.name,
+        seen.engine,
+        seen.at.as_micros(),
+        link.as_bytes().as_slice(),
+    ])?;
     Ok(())
 }
 

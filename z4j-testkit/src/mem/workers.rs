@@ -35,7 +35,15 @@ pub(super) fn see(db: &mut Db, seen: WorkerSighting) {
         row.last_seen_at = seen.at;
         row.agent_id = seen.agent_id;
     }
-    if !seen.is_description() || worker.described_at > Some(seen.at) {
+    if !seen.is_description() {
+        return;
+    }
+    if worker.described_at > Some(seen.at) {
+        let is_open = |link: &LinkId| db.links.contains_key(link);
+        let is_free = worker.own_link.as_ref().is_none_or(|link| !is_open(link));
+        if is_free && seen.own_link.as_ref().is_some_and(is_open) {
+            worker.own_link = seen.own_link;
+        }
         return;
     }
     worker.described_at = Some(seen.at);
