@@ -257,9 +257,9 @@ cases! {$;
     /// A worker that its link does not vouch for any more is swept, and stays when that link closes.
     workers::disowned_worker_depends_on_being_seen;
     /// Events of tasks show the workers and queues that they name.
-    workers::events_show_workers_and_queues;
+    named::events_show_workers_and_queues;
     /// An event that comes late does not bring its worker back.
-    workers::late_event_does_not_bring_a_worker_back;
+    named::late_event_does_not_bring_a_worker_back;
     /// A queue keeps its latest measured depth.
     workers::queue_keeps_its_latest_depth;
 

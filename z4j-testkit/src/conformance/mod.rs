@@ -35,6 +35,7 @@ mod identity;
 mod isolation;
 mod lists;
 mod merge;
+mod named;
 mod namesakes;
 mod outcomes;
 mod people;

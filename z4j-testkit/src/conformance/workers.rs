@@ -7,9 +7,9 @@ use z4j_core::store::{
 };
 use z4j_core::time::Timestamp;
 
-use super::scene::{Scene, at_s, batch, new_link, seconds, upkeep};
+use super::scene::{Scene, at_s, new_link, seconds, upkeep};
 
-fn sighting(scene: &Scene<'_>, name: &str, at: Timestamp) -> WorkerSighting {
+pub(super) fn sighting(scene: &Scene<'_>, name: &str, at: Timestamp) -> WorkerSighting {
     WorkerSighting {
         project_id: scene.project,
         engine: "celery".to_owned(),
@@ -26,7 +26,7 @@ fn sighting(scene: &Scene<'_>, name: &str, at: Timestamp) -> WorkerSighting {
     }
 }
 
-async fn see(store: &dyn Store, workers: Vec<WorkerSighting>) {
+pub(super) async fn see(store: &dyn Store, workers: Vec<WorkerSighting>) {
     store
         .record_reports(ReportBatch {
             workers,
@@ -36,7 +36,7 @@ async fn see(store: &dyn Store, workers: Vec<WorkerSighting>) {
         .expect("reporting");
 }
 
-async fn worker(scene: &Scene<'_>, name: &str) -> WorkerRow {
+pub(super) async fn worker(scene: &Scene<'_>, name: &str) -> WorkerRow {
     let workers = scene.store.workers(scene.project).await.expect("workers");
     workers
         .into_iter()
@@ -44,7 +44,7 @@ async fn worker(scene: &Scene<'_>, name: &str) -> WorkerRow {
         .expect("the worker")
 }
 
-async fn queue(scene: &Scene<'_>, name: &str) -> QueueRow {
+pub(super) async fn queue(scene: &Scene<'_>, name: &str) -> QueueRow {
     let queues = scene.store.queues(scene.project).await.expect("queues");
     queues
         .into_iter()
@@ -339,65 +339,6 @@ pub(super) async fn disowned_worker_depends_on_being_seen(store: &dyn Store) {
         .expect("sweeping");
     assert_eq!(names(&swept), ["w1"], "{other} vouches for w2");
     assert_eq!(worker(&scene, "w2").await.state, WorkerState::Online);
-}
-
-pub(super) async fn events_show_workers_and_queues(store: &dyn Store) {
-    let scene = Scene::set(store).await;
-    let event = |kind: &str, id: &str, at| scene.event(kind, id, at_s(at)).worker("w1").queue("q1");
-    let _ = scene
-        .ingest([
-            event("task.received", "t1", 1),
-            event("task.received", "t2", 1),
-            event("task.started", "t2", 2),
-            event("task.succeeded", "t3", 3),
-            event("task.failed", "t4", 3),
-        ])
-        .await;
-    let seen = worker(&scene, "w1").await;
-    assert_eq!(
-        (seen.state, seen.last_seen_at, seen.agent_id),
-        (WorkerState::Online, at_s(3), scene.agent)
-    );
-    assert_eq!((seen.succeeded, seen.failed), (1, 1));
-    let named = queue(&scene, "q1").await;
-    assert_eq!(
-        (
-            named.waiting,
-            named.running,
-            named.depth,
-            named.last_seen_at
-        ),
-        (1, 1, None, at_s(3))
-    );
-    let _ = scene
-        .ingest([
-            event("task.started", "t1", 5),
-            event("task.succeeded", "t2", 5),
-        ])
-        .await;
-    let named = queue(&scene, "q1").await;
-    assert_eq!((named.waiting, named.running), (0, 1));
-    assert_eq!(worker(&scene, "w1").await.succeeded, 2);
-}
-
-pub(super) async fn late_event_does_not_bring_a_worker_back(store: &dyn Store) {
-    let scene = Scene::set(store).await;
-    see(
-        store,
-        vec![WorkerSighting {
-            stopping: true,
-            ..sighting(&scene, "w1", at_s(50))
-        }],
-    )
-    .await;
-    let mut late = batch([scene.event("task.succeeded", "t1", at_s(49)).worker("w1")]);
-    late.received_at = at_s(4_000);
-    let _ = store.ingest(late).await.expect("ingesting");
-    let seen = worker(&scene, "w1").await;
-    assert_eq!(
-        (seen.state, seen.last_seen_at, seen.succeeded),
-        (WorkerState::Offline, at_s(50), 1)
-    );
 }
 
 pub(super) async fn queue_keeps_its_latest_depth(store: &dyn Store) {
