@@ -18,6 +18,8 @@ use common::{WAIT, eventually, works};
 use pair::{Live, Pair, RETRY, config, connect, status_of, tells_task};
 use serde_json::json;
 use z4j_core::env::Env;
+use z4j_core::id::ReplicaId;
+use z4j_core::store::{BeatOutcome, ReplicaBeat};
 use z4j_core::wire::{CloseCode, Heartbeat};
 use z4j_testkit::fake_agent::{FakeAgent, FakeTask};
 
@@ -233,9 +235,9 @@ fn describes(nodes: &[(&str, u32)]) -> Heartbeat {
 async fn what_a_sibling_on_the_other_brain_tells_is_left_to_the_workers_own_agent() {
     let pair = Pair::in_memory().await;
     let now = Env::system().now();
-    let started = now.minus(Duration::from_secs(60));
     let mut agents = Vec::new();
     for (brain, name, pid) in [(&pair.one, "one", 1), (&pair.two, "two", 2)] {
+        let started = now.minus(Duration::from_secs(60 + u64::from(pid)));
         let credentials = brain.mint(name).await.unwrap();
         let config = config(brain, &credentials).with_hello(|hello| {
             hello.worker_pid = Some(pid);
@@ -283,6 +285,16 @@ async fn a_brain_that_stops_takes_its_leave_at_once() {
         row.unwrap().unwrap().links.is_empty(),
         "nothing has to be waited for"
     );
+    let newcomer = ReplicaBeat {
+        replica: ReplicaId::from_u128(1),
+        is_first: true,
+        announced: 0,
+        now: Env::system().now(),
+    };
+    match pair.store.beat(newcomer).await.unwrap() {
+        BeatOutcome::Alive(rows) => assert_eq!(rows.len(), 2, "nobody has to bury it"),
+        BeatOutcome::Buried => panic!("it has just come"),
+    }
     let rest = pair.one.sign_in().await.unwrap();
     let refused = rest.post(RETRY, &about("t1")).await.unwrap();
     assert_eq!(refused.status, 409, "{}", refused.body);
