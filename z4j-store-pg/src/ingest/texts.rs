@@ -37,7 +37,7 @@ impl<'f> Texts<'f> {
         let mut grown = Self::default();
         for slot in fold.slots.iter().filter(|slot| slot.is_changed()) {
             let Some(after) = slot.after() else { continue };
-            if let Some(searched) = search_text(slot.project, &slot.key(), slot.before(), after) {
+            if let Some(searched) = search_text(&slot.key(), slot.before(), after) {
                 grown.projects.push(*slot.project.as_uuid());
                 grown.engines.push(text::put(slot.engine));
                 grown.task_ids.push(text::put(slot.task_id));

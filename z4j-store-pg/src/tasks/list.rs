@@ -7,16 +7,20 @@ use crate::cursor;
 use crate::db::Db;
 use crate::fault::Fault;
 
-use super::order::{self, Position};
-use super::sql::{Sql, Value};
-use super::summary::{self, COLUMNS};
+use super::estimate::rows_at_most;
+use super::order::{self, Part, Position};
+use super::sql::Sql;
+use super::step::Step;
+use super::summary;
 use super::walk::Walk;
 use super::{links, search};
 
 /// Rows that are looked at along the order before another way is thought of.
-const WINDOW_ROWS: u32 = 2_000;
-/// Rows that are gathered at once and sorted.
-pub(super) const GATHER_ROWS_MAX: u32 = 20_000;
+pub(super) const WINDOW_ROWS: u32 = 2_000;
+/// Rows of a second look.
+const WIDE_WINDOW_ROWS_MAX: u32 = 150_000;
+/// Rows that are read to gather all that match; beyond, the database is left to choose.
+const GATHER_ROWS_MAX: u32 = 500_000;
 
 /// A page that is asked for.
 #[derive(Debug)]
@@ -27,6 +31,29 @@ pub(super) struct Request<'a> {
     pub(super) page: PageRequest,
 }
 
+/// For statements whose best plan hangs on their values, and whose worst one reads the whole table.
+pub(super) const SETTINGS: &str = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), \
+    set_config('enable_seqscan', 'off', true), set_config('work_mem', '64MB', true)";
+
+/// Whether the page takes one statement for each part, along an index that holds every condition.
+pub(super) fn is_simple(request: &Request<'_>) -> bool {
+    let is_exact = |part: &Part| {
+        Walk::new(request.project, request.filter, *part, None)
+            .is_none_or(|walk| walk.is_exact() && !walk.has_search())
+    };
+    order::parts(request.sort).iter().all(is_exact)
+}
+
+/// A page that may take several ways.
+pub(super) async fn chosen_page(
+    db: &mut Db<'_>,
+    request: &Request<'_>,
+) -> Result<Page<TaskSummary>, Fault> {
+    db.sql(SETTINGS).execute(db.conn()).await?;
+    page(db, request).await
+}
+
+/// A page.
 pub(super) async fn page(
     db: &mut Db<'_>,
     request: &Request<'_>,
@@ -70,20 +97,41 @@ async fn rows(db: &mut Db<'_>, walk: &Walk<'_>, wanted: u32) -> Result<Vec<TaskS
         return search::rows(db, walk, wanted).await;
     }
     if walk.is_exact() {
-        return run(db, &exact(walk, wanted)).await;
+        return run(db, &Step::Exact.sql(walk, wanted)).await;
     }
-    let least = rows_at_most(db, walk).await?;
-    if least <= WINDOW_ROWS {
-        return run(db, &gathered(walk, wanted)).await;
+    let gathered = rows_at_most(db, walk).await?;
+    if gathered <= WINDOW_ROWS {
+        return run(db, &Step::Gathered.sql(walk, wanted)).await;
     }
-    let (seen, found) = look(db, walk, wanted).await?;
+    let (seen, found) = look(db, walk, WINDOW_ROWS, wanted).await?;
     if found.len() >= wanted as usize || seen < WINDOW_ROWS {
         return Ok(found);
     }
-    if least <= GATHER_ROWS_MAX {
-        run(db, &gathered(walk, wanted)).await
+    let needed = rows_needed(found.len(), wanted);
+    if needed <= WIDE_WINDOW_ROWS_MAX && needed <= gathered {
+        let (seen, found) = look(db, walk, needed, wanted).await?;
+        if found.len() >= wanted as usize || seen < needed {
+            return Ok(found);
+        }
+    }
+    let step = if gathered <= GATHER_ROWS_MAX {
+        Step::Gathered
     } else {
-        run(db, &filtered(walk, wanted)).await
+        Step::Free
+    };
+    run(db, &step.sql(walk, wanted)).await
+}
+
+/// Rows along the order that hold `wanted` matches, when [`WINDOW_ROWS`] held `found`, with a half more for luck.
+fn rows_needed(found: usize, wanted: u32) -> u32 {
+    let found = u32::try_from(found).unwrap_or(u32::MAX);
+    match WINDOW_ROWS
+        .saturating_mul(wanted)
+        .saturating_mul(3)
+        .checked_div(found.saturating_mul(2))
+    {
+        Some(rows) => rows,
+        None => u32::MAX,
     }
 }
 
@@ -91,52 +139,17 @@ async fn run(db: &mut Db<'_>, sql: &Sql) -> Result<Vec<TaskSummary>, Fault> {
     sql.fetch(db).await?.iter().map(summary::read).collect()
 }
 
-/// A walk whose index holds every condition.
-pub(super) fn exact(walk: &Walk<'_>, wanted: u32) -> Sql {
-    let mut sql = Sql::default();
-    walk.along(&mut sql, COLUMNS, &[], wanted);
-    sql
-}
-
-/// A walk that tests each row, however many that are.
-pub(super) fn filtered(walk: &Walk<'_>, wanted: u32) -> Sql {
-    let mut sql = Sql::default();
-    let rest = walk.rest(&mut sql);
-    walk.along(&mut sql, COLUMNS, &rest, wanted);
-    sql
-}
-
-/// All rows that match, then sorted: for few.
-pub(super) fn gathered(walk: &Walk<'_>, wanted: u32) -> Sql {
-    let mut sql = Sql::default();
-    sql.push("WITH few AS MATERIALIZED (");
-    walk.all(&mut sql, COLUMNS);
-    let order = walk.order(wanted);
-    sql.push(&format!(") SELECT {COLUMNS} FROM few{order}"));
-    sql
-}
-
-/// The first rows along the order, and those of them that match.
-pub(super) fn window(walk: &Walk<'_>, wanted: u32) -> Sql {
-    let mut sql = Sql::default();
-    sql.push("WITH seen AS MATERIALIZED (");
-    walk.along(&mut sql, COLUMNS, &[], WINDOW_ROWS);
-    let rest = walk.rest(&mut sql).join(" AND ");
-    let order = walk.order(wanted);
-    sql.push(&format!(
-        ") SELECT total.seen, matching.* FROM (SELECT count(*) AS seen FROM seen) total \
-         LEFT JOIN (SELECT {COLUMNS} FROM seen WHERE {rest}{order}) matching ON true{order}"
-    ));
-    sql
-}
-
 /// How many rows were looked at, and those that match.
 async fn look(
     db: &mut Db<'_>,
     walk: &Walk<'_>,
+    window: u32,
     wanted: u32,
 ) -> Result<(u32, Vec<TaskSummary>), Fault> {
-    let rows = window(walk, wanted).fetch(db).await?;
+    let rows = Step::Window { rows: window }
+        .sql(walk, wanted)
+        .fetch(db)
+        .await?;
     let mut found = Vec::with_capacity(rows.len());
     let mut seen = 0;
     for row in &rows {
@@ -146,74 +159,6 @@ async fn look(
         }
     }
     Ok((u32::try_from(seen).unwrap_or(u32::MAX), found))
-}
-
-/// Counters of the values that a filter names. The rarest bounds the rows that match.
-pub(super) const COUNT: &str = "SELECT wanted.kind, coalesce(sum(counters.count), 0)::bigint AS total \
-    FROM unnest($2::text[], $3::text[]) AS wanted (kind, name) \
-    LEFT JOIN counters ON counters.project_id = $1 AND counters.kind = wanted.kind AND counters.name = wanted.name \
-    GROUP BY wanted.kind";
-
-/// No more rows than this can match, so far as it is known cheaply.
-async fn rows_at_most(db: &mut Db<'_>, walk: &Walk<'_>) -> Result<u32, Fault> {
-    let filter = walk.filter;
-    let exact = [
-        ("name", &filter.name),
-        ("queue", &filter.queue),
-        ("worker", &filter.worker),
-        ("engine", &filter.engine),
-    ];
-    let mut kinds = Vec::new();
-    let mut names = Vec::new();
-    for (kind, value) in exact {
-        if let Some(value) = value {
-            kinds.push(kind);
-            names.push(crate::text::put(value).into_owned());
-        }
-    }
-    for state in &walk.states {
-        kinds.push("state");
-        names.push(state.as_str().to_owned());
-    }
-    let mut least = i64::MAX;
-    if !kinds.is_empty() {
-        let count = db
-            .sql(COUNT)
-            .bind(*walk.project.as_uuid())
-            .bind(kinds)
-            .bind(names);
-        for row in count.fetch_all(db.conn()).await? {
-            least = least.min(crate::row::get(&row, "total")?);
-        }
-    }
-    let least = u32::try_from(least.max(0)).unwrap_or(u32::MAX);
-    if least <= GATHER_ROWS_MAX || (filter.since.is_none() && filter.until.is_none()) {
-        return Ok(least);
-    }
-    Ok(least.min(rows_in_window(db, walk).await?))
-}
-
-/// Rows of the filter's time window, counted no further than matters.
-pub(super) fn in_window(walk: &Walk<'_>) -> Sql {
-    let mut sql = Sql::default();
-    let project = sql.mark(Value::Uuid(*walk.project.as_uuid()));
-    let mut conditions = vec![format!("project_id = {project}")];
-    conditions.extend(walk.window(&mut sql));
-    sql.push(&format!(
-        "SELECT count(*) AS total FROM (SELECT FROM tasks WHERE {} LIMIT {}) counted",
-        conditions.join(" AND "),
-        GATHER_ROWS_MAX + 1
-    ));
-    sql
-}
-
-async fn rows_in_window(db: &mut Db<'_>, walk: &Walk<'_>) -> Result<u32, Fault> {
-    let rows = in_window(walk).fetch(db).await?;
-    let total = match rows.first() {
-        Some(row) => crate::row::get::<i64>(row, "total")?,
-        None => 0,
-    };
-    Ok(u32::try_from(total).unwrap_or(u32::MAX))
 }
 
 fn tag(project: ProjectId, filter: &TaskFilter, sort: TaskSort) -> Result<String, Fault> {

@@ -1,13 +1,18 @@
 //! Reading tasks and their numbers.
 
 mod detail;
+mod estimate;
 mod links;
 mod list;
 mod mover;
+mod needle;
 mod numbers;
 mod order;
+#[cfg(test)]
+mod plans;
 mod search;
 mod sql;
+mod step;
 mod summary;
 mod text;
 mod walk;
@@ -62,16 +67,16 @@ impl TaskQueries for PgStore {
             sort,
             page,
         };
-        if filter.search.is_none() {
+        if list::is_simple(&request) {
             return self
                 .read("tasks", &request, |db, request| {
                     Box::pin(list::page(db, request))
                 })
                 .await;
         }
-        // A search has several steps, and settings of its own.
-        self.read_snapshot("search tasks", &request, |db, request| {
-            Box::pin(list::page(db, request))
+        // The others have several steps, and settings of their own.
+        self.read_snapshot("tasks", &request, |db, request| {
+            Box::pin(list::chosen_page(db, request))
         })
         .await
     }

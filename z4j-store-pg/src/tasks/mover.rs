@@ -30,8 +30,8 @@ const LOCK: i64 = 7_800_542;
 pub(super) const PROJECTS: &str = "SELECT projects.id FROM projects WHERE EXISTS \
     (SELECT FROM task_texts_new WHERE task_texts_new.project_id = projects.id)";
 pub(super) const MOVE: &str = "WITH moved AS ( \
-        DELETE FROM task_texts_new WHERE project_id = $1 AND number <= \
-            (SELECT max(number) FROM (SELECT number FROM task_texts_new WHERE project_id = $1 ORDER BY number LIMIT $2) slice) \
+        DELETE FROM task_texts_new WHERE project_id = $1 AND number = ANY(ARRAY( \
+            SELECT number FROM task_texts_new WHERE project_id = $1 ORDER BY number LIMIT $2)) \
         RETURNING engine, task_id, text) \
     INSERT INTO task_texts (project_id, engine, task_id, text) SELECT $1, engine, task_id, text FROM moved";
 const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock($1) AS is_mine";
@@ -107,7 +107,10 @@ async fn slice(
 ) -> Result<u64, Fault> {
     let mut transaction = conn.begin_with(session.begin_write.clone()).await?;
     let query = |sql: &'static str| sqlx::query(sql).persistent(!session.is_pooled);
-    let lock = query(TRY_LOCK).bind(LOCK).fetch_one(&mut *transaction).await?;
+    let lock = query(TRY_LOCK)
+        .bind(LOCK)
+        .fetch_one(&mut *transaction)
+        .await?;
     if !row::get::<bool>(&lock, "is_mine")? {
         transaction.rollback().await?;
         return Ok(0);
@@ -118,7 +121,9 @@ async fn slice(
         .execute(&mut *transaction)
         .await?
         .rows_affected();
-    let index = query(search::HAS_TRIGRAMS).fetch_one(&mut *transaction).await?;
+    let index = query(search::HAS_TRIGRAMS)
+        .fetch_one(&mut *transaction)
+        .await?;
     if row::get(&index, "is_there")? {
         query(TIDY).execute(&mut *transaction).await?;
     } else if !std::mem::replace(is_told, true) {

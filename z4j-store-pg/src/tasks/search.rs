@@ -12,9 +12,10 @@ use crate::db::Db;
 use crate::fault::Fault;
 use crate::row;
 
+use super::needle::Needle;
 use super::order::Position;
-use super::sql::{Sql, Value};
-use super::summary::{self, COLUMNS};
+use super::step::{Step, lookup};
+use super::summary;
 use super::text;
 use super::walk::Walk;
 
@@ -24,11 +25,11 @@ const WINDOW_ROWS_MIN: u32 = 1_000;
 const WINDOW_ROWS_MAX: u32 = 8_000;
 /// More rows than this are not read in order before trigrams were tried.
 const WALK_ROWS_MAX: u64 = 8_000;
+/// Tasks of the first look that say how frequent trigrams are.
+const SAMPLES_MAX: usize = 100;
 /// Tasks that are looked up by trigrams and sorted.
-const LOOKUP_ROWS_MAX: u32 = 10_000;
+pub(super) const LOOKUP_ROWS_MAX: u32 = 10_000;
 
-/// Keeps the planner from reading all texts in the hope of an early end.
-const INDEXES_ONLY: &str = "SET LOCAL enable_seqscan = off";
 pub(super) const HAS_TRIGRAMS: &str =
     "SELECT to_regclass('task_texts_by_trigram') IS NOT NULL AS is_there";
 
@@ -42,12 +43,16 @@ pub(super) async fn rows(
     let wanted = wanted as usize;
     let mut walk = walk.clone();
     let mut found = Vec::new();
-    let mut may_look_up = text::has_trigrams(text);
+    let mut needle = Needle::new(text);
+    let mut may_look_up = true;
     let (mut size, mut seen) = (WINDOW_ROWS_MIN, 0_u64);
     loop {
-        let rows = window(&walk, size).fetch(db).await?;
+        let rows = Step::Records.sql(&walk, size).fetch(db).await?;
         collect(&rows, text, &mut found)?;
         found.truncate(wanted);
+        if seen == 0 {
+            sample(&rows, &mut needle)?;
+        }
         let (Some(last), false) = (rows.last(), rows.len() < size as usize) else {
             return Ok(found);
         };
@@ -59,7 +64,8 @@ pub(super) async fn rows(
         let needed = (wanted - found.len()) as u64 * seen / (found.len() as u64).max(1);
         if may_look_up && (found.is_empty() || seen + needed > WALK_ROWS_MAX) {
             may_look_up = false;
-            if let Some(rest) = look_up(db, &walk, text, wanted - found.len()).await? {
+            let parts = needle.parts();
+            if let Some(rest) = look_up(db, &walk, &parts, wanted - found.len()).await? {
                 found.extend(rest);
                 return Ok(found);
             }
@@ -69,66 +75,26 @@ pub(super) async fn rows(
     }
 }
 
-/// Rows along the order, with the record of those that match all but the search.
-pub(super) fn window(walk: &Walk<'_>, size: u32) -> Sql {
-    let mut sql = Sql::default();
-    let rest = walk.rest(&mut sql);
-    let record = if rest.is_empty() {
-        "record".to_owned()
-    } else {
-        format!("CASE WHEN {} THEN record END AS record", rest.join(" AND "))
-    };
-    walk.along(&mut sql, &format!("{COLUMNS}, {record}"), &[], size);
-    sql
-}
-
-/// Tasks whose kept text holds what is looked for, in order, unless they are too many.
-pub(super) fn lookup(walk: &Walk<'_>, text: &str, limit: u32) -> Sql {
-    let mut sql = Sql::default();
-    let owner = walk.owner(&mut sql);
-    let pattern = sql.mark(Value::Text(text::pattern(walk.project, text)));
-    let of = |table: &str| {
-        format!(
-            "(SELECT engine, task_id FROM {table} WHERE {owner} AND text LIKE {pattern} LIMIT {LOOKUP_ROWS_MAX})"
-        )
-    };
-    let (old, new) = (of("task_texts"), of("task_texts_new"));
-    let mut conditions = vec![
-        owner,
-        "tasks.engine = held.engine".to_owned(),
-        "tasks.task_id = held.task_id".to_owned(),
-    ];
-    conditions.extend(walk.every_condition(&mut sql));
-    let conditions = conditions.join(" AND ");
-    let order = walk.order(limit);
-    // OFFSET keeps the database from reading all tasks to join them.
-    sql.push(&format!(
-        "WITH held AS MATERIALIZED ({old} UNION {new}) \
-         SELECT total.held, hits.* FROM (SELECT count(*) AS held FROM held) total \
-         LEFT JOIN (SELECT task.* FROM held CROSS JOIN LATERAL \
-         (SELECT {COLUMNS}, record FROM tasks WHERE {conditions} OFFSET 0) task \
-         WHERE (SELECT count(*) FROM held) < {LOOKUP_ROWS_MAX}{order}) hits ON true{order}"
-    ));
-    sql
-}
-
 /// The next `wanted` hits; `None` when there is no index, or so many candidates that reading in order is better.
 async fn look_up(
     db: &mut Db<'_>,
     walk: &Walk<'_>,
-    text: &str,
+    parts: &[String],
     wanted: usize,
 ) -> Result<Option<Vec<TaskSummary>>, Fault> {
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let text = walk.filter.search.as_deref().unwrap_or_default();
     let index = db.sql(HAS_TRIGRAMS).fetch_one(db.conn()).await?;
     if !row::get::<bool>(&index, "is_there")? {
         return Ok(None);
     }
-    db.sql(INDEXES_ONLY).execute(db.conn()).await?;
     let mut walk = walk.clone();
     let mut found = Vec::new();
     loop {
         let limit = u32::try_from(wanted - found.len()).unwrap_or(u32::MAX);
-        let rows = lookup(&walk, text, limit).fetch(db).await?;
+        let rows = lookup(&walk, parts, limit).fetch(db).await?;
         let held = match rows.first() {
             Some(row) => row::get::<i64>(row, "held")?,
             None => 0,
@@ -149,6 +115,17 @@ async fn look_up(
             _ => return Ok(Some(found)),
         }
     }
+}
+
+/// Tells the needle how often its trigrams stand in tasks such as these.
+fn sample(rows: &[PgRow], needle: &mut Needle) -> Result<(), Fault> {
+    let step = (rows.len() / SAMPLES_MAX).max(1);
+    for row in rows.iter().step_by(step) {
+        if let Some(record) = row::get::<Option<&[u8]>>(row, "record")? {
+            needle.sample(record, row::get(row, "task_id")?);
+        }
+    }
+    Ok(())
 }
 
 fn collect(rows: &[PgRow], text: &str, found: &mut Vec<TaskSummary>) -> Result<(), Fault> {

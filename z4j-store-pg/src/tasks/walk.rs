@@ -54,20 +54,25 @@ impl<'a> Walk<'a> {
         })
     }
 
+    /// Whether a text is looked for. Every task holds the empty one.
+    pub(super) fn has_search(&self) -> bool {
+        let search = self.filter.search.as_ref();
+        search.is_some_and(|text| !text.is_empty())
+    }
+
     /// Whether the index of the walk holds every condition but a search.
     pub(super) fn is_exact(&self) -> bool {
         self.rest(&mut Sql::default()).is_empty()
     }
 
-    /// `SELECT columns` along the index, with `rest` tested on each row, at most `limit` rows.
-    pub(super) fn along(&self, sql: &mut Sql, columns: &str, rest: &[String], limit: u32) {
+    /// `SELECT columns` along the index, at most `limit` rows. Conditions that the index does not hold are left out.
+    pub(super) fn along(&self, sql: &mut Sql, columns: &str, limit: u32) {
         let ranges = self.ranges(sql);
         let keyset = self.keyset(sql);
         let order = self.order(limit);
         let mut branches = Vec::with_capacity(ranges.len());
         for mut conditions in ranges {
             conditions.extend(keyset.clone());
-            conditions.extend(rest.iter().cloned());
             let conditions = conditions.join(" AND ");
             branches.push(format!(
                 "SELECT {columns} FROM tasks WHERE {conditions}{order}"
