@@ -125,14 +125,9 @@ async fn rows(db: &mut Db<'_>, walk: &Walk<'_>, wanted: u32) -> Result<Vec<TaskS
 /// Rows along the order that hold `wanted` matches, when [`WINDOW_ROWS`] held `found`, with a half more for luck.
 fn rows_needed(found: usize, wanted: u32) -> u32 {
     let found = u32::try_from(found).unwrap_or(u32::MAX);
-    match WINDOW_ROWS
-        .saturating_mul(wanted)
-        .saturating_mul(3)
-        .checked_div(found.saturating_mul(2))
-    {
-        Some(rows) => rows,
-        None => u32::MAX,
-    }
+    let rows = WINDOW_ROWS.saturating_mul(wanted).saturating_mul(3);
+    rows.checked_div(found.saturating_mul(2))
+        .unwrap_or(u32::MAX)
 }
 
 async fn run(db: &mut Db<'_>, sql: &Sql) -> Result<Vec<TaskSummary>, Fault> {

@@ -1,7 +1,7 @@
 //! Which parts of a text an index of trigrams is asked for.
 //!
 //! An index knows how often each trigram occurs, and reads all of these places: a trigram that most tasks have costs more than
-//! it rules out. So those are left out that many of the tasks just seen have.
+//! it rules out. So those are left out that many of some tasks have, taken from all over the table.
 
 use super::text;
 
@@ -56,17 +56,19 @@ impl Needle {
         }
     }
 
-    /// Looks at a task that was not looked for.
-    pub(super) fn sample(&mut self, record: &[u8], task_id: &str) {
+    /// Whether it has no trigram at all.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.trigrams.is_empty()
+    }
+
+    /// Looks at a text that was not looked for.
+    pub(super) fn sample(&mut self, line: &str) {
         self.samples += 1;
         for trigram in &mut self.trigrams {
-            let Some(letters) = self.text.get(trigram.at..trigram.at + LENGTH) else {
-                continue;
-            };
-            let is_there = [record, task_id.as_bytes()]
-                .iter()
-                .any(|place| has(place, letters, trigram.is_end));
-            trigram.seen += u32::from(is_there);
+            if let Some(letters) = self.text.get(trigram.at..trigram.at + LENGTH) {
+                let is_there = has(line.as_bytes(), letters, trigram.is_end);
+                trigram.seen += u32::from(is_there);
+            }
         }
     }
 
@@ -124,7 +126,7 @@ mod tests {
     fn frequent_trigrams_are_left_out_and_neighbours_are_joined() {
         let mut needle = Needle::new("User1234@x.y");
         for number in 0..100 {
-            needle.sample(format!("user{number}@example").as_bytes(), "id");
+            needle.sample(&format!("id user{number}@example"));
         }
         assert_eq!(needle.parts(), ["1234"]);
         assert_eq!(Needle::new("user12").parts(), ["user12"]);
@@ -134,8 +136,8 @@ mod tests {
     fn a_text_without_a_word_has_no_parts_and_one_of_frequent_words_has_the_rarest() {
         assert!(Needle::new("a.b-c_d \u{fc}\u{fc}\u{fc}").parts().is_empty());
         let mut needle = Needle::new("user");
-        needle.sample(b"user", "id");
-        needle.sample(b"use", "id");
+        needle.sample("user");
+        needle.sample("use");
         assert_eq!(needle.parts(), ["ser"]);
     }
 }

@@ -15,7 +15,7 @@ use super::order::{self, Position};
 use super::sql::{Sql, Value};
 use super::step::{Step, lookup};
 use super::walk::Walk;
-use super::{detail, estimate, links, list, mover, numbers};
+use super::{detail, estimate, links, list, mover, numbers, search};
 
 const PROJECT: ProjectId = ProjectId::from_u128(1);
 const SORTS: [TaskSort; 5] = [
@@ -171,78 +171,58 @@ fn rule(step: Step) -> Rule {
     }
 }
 
+/// The statements beside lists and searches.
 fn others() -> Vec<(String, Rule, Sql)> {
     let key = TaskKey::new("celery", "5");
-    let project = Value::Uuid(*PROJECT.as_uuid());
-    let fixed = |text: &str, values: Vec<Value>| Sql {
-        text: text.to_owned(),
-        values,
-    };
-    let words = |word: &str| Value::Texts(vec![word.to_owned()]);
-    let text = |word: &str| Value::Text(word.to_owned());
-    let all = [
-        ("task", Rule::Index, detail::select_one(PROJECT, &key)),
-        (
-            "tasks by keys",
-            Rule::Index,
-            detail::select_some(PROJECT, &[key.clone()]),
-        ),
-        ("root", Rule::Index, detail::select_root(PROJECT, &key)),
+    let keys = std::slice::from_ref(&key);
+    let made = [
+        ("task", detail::select_one(PROJECT, &key)),
+        ("tasks by keys", detail::select_some(PROJECT, keys)),
+        ("root", detail::select_root(PROJECT, &key)),
         (
             "family",
-            Rule::Page,
             detail::select_family(PROJECT, &TaskKey::new("celery", "root9"), 501),
         ),
-        (
-            "links",
-            Rule::Index,
-            fixed(
-                links::SELECT,
-                vec![project.clone(), words("celery"), words("5")],
-            ),
-        ),
-        (
-            "counters of a filter",
-            Rule::Index,
-            fixed(
-                estimate::COUNT,
-                vec![project.clone(), words("name"), words("app.n3")],
-            ),
-        ),
-        (
-            "states",
-            Rule::Index,
-            fixed(numbers::SELECT_STATES, vec![project.clone()]),
-        ),
-        (
-            "minutes",
-            Rule::Index,
-            fixed(
-                numbers::SELECT_MINUTES,
-                vec![project.clone(), text("000000000005"), text("000000000009")],
-            ),
-        ),
-        (
-            "facet",
-            Rule::Index,
-            fixed(
-                numbers::SELECT_FACET,
-                vec![project.clone(), text("name"), Value::Int(50)],
-            ),
-        ),
-        (
-            "projects with new texts",
-            Rule::Index,
-            fixed(mover::PROJECTS, Vec::new()),
-        ),
-        (
-            "moving texts",
-            Rule::Index,
-            fixed(mover::MOVE, vec![project, Value::Int(2_000)]),
-        ),
     ];
-    all.into_iter()
-        .map(|(name, rule, sql)| (format!("other: {name}"), rule, sql))
+    let project = || Value::Uuid(*PROJECT.as_uuid());
+    let words = |word: &str| Value::Texts(vec![word.to_owned()]);
+    let text = |word: &str| Value::Text(word.to_owned());
+    let fixed = [
+        (links::SELECT, vec![project(), words("celery"), words("5")]),
+        (
+            estimate::COUNT,
+            vec![project(), words("name"), words("app.n3")],
+        ),
+        (numbers::SELECT_STATES, vec![project()]),
+        (
+            numbers::SELECT_MINUTES,
+            vec![project(), text("000000000005"), text("000000000009")],
+        ),
+        (
+            numbers::SELECT_FACET,
+            vec![project(), text("name"), Value::Int(50)],
+        ),
+        (search::SAMPLE, Vec::new()),
+        (mover::PROJECTS, Vec::new()),
+        (mover::MOVE, vec![project(), Value::Int(2_000)]),
+    ];
+    let fixed = fixed.into_iter().map(|(text, values)| {
+        let sql = Sql {
+            text: text.to_owned(),
+            values,
+        };
+        ("fixed", sql)
+    });
+    made.into_iter()
+        .chain(fixed)
+        .map(|(name, sql)| {
+            let rule = if name == "family" {
+                Rule::Page
+            } else {
+                Rule::Index
+            };
+            (format!("other: {name}"), rule, sql)
+        })
         .collect()
 }
 

@@ -25,8 +25,6 @@ const WINDOW_ROWS_MIN: u32 = 1_000;
 const WINDOW_ROWS_MAX: u32 = 8_000;
 /// More rows than this are not read in order before trigrams were tried.
 const WALK_ROWS_MAX: u64 = 8_000;
-/// Tasks of the first look that say how frequent trigrams are.
-const SAMPLES_MAX: usize = 100;
 /// Tasks that are looked up by trigrams and sorted.
 pub(super) const LOOKUP_ROWS_MAX: u32 = 10_000;
 
@@ -34,6 +32,7 @@ pub(super) const HAS_TRIGRAMS: &str =
     "SELECT to_regclass('task_texts_by_trigram') IS NOT NULL AS is_there";
 
 /// The first `wanted` hits of a part.
+#[expect(clippy::cast_precision_loss, reason = "a rate of small numbers")]
 pub(super) async fn rows(
     db: &mut Db<'_>,
     walk: &Walk<'_>,
@@ -43,16 +42,12 @@ pub(super) async fn rows(
     let wanted = wanted as usize;
     let mut walk = walk.clone();
     let mut found = Vec::new();
-    let mut needle = Needle::new(text);
     let mut may_look_up = true;
     let (mut size, mut seen) = (WINDOW_ROWS_MIN, 0_u64);
     loop {
         let rows = Step::Records.sql(&walk, size).fetch(db).await?;
         collect(&rows, text, &mut found)?;
         found.truncate(wanted);
-        if seen == 0 {
-            sample(&rows, &mut needle)?;
-        }
         let (Some(last), false) = (rows.last(), rows.len() < size as usize) else {
             return Ok(found);
         };
@@ -64,8 +59,8 @@ pub(super) async fn rows(
         let needed = (wanted - found.len()) as u64 * seen / (found.len() as u64).max(1);
         if may_look_up && (found.is_empty() || seen + needed > WALK_ROWS_MAX) {
             may_look_up = false;
-            let parts = needle.parts();
-            if let Some(rest) = look_up(db, &walk, &parts, wanted - found.len()).await? {
+            let rate = found.len() as f64 / seen as f64;
+            if let Some(rest) = look_up(db, &walk, rate, wanted - found.len()).await? {
                 found.extend(rest);
                 return Ok(found);
             }
@@ -75,26 +70,29 @@ pub(super) async fn rows(
     }
 }
 
-/// The next `wanted` hits; `None` when there is no index, or so many candidates that reading in order is better.
+/// The next `wanted` hits; `None` when there is no index, or so many candidates that reading in order is better. Of the tasks
+/// read so far, `rate` were hits.
 async fn look_up(
     db: &mut Db<'_>,
     walk: &Walk<'_>,
-    parts: &[String],
+    rate: f64,
     wanted: usize,
 ) -> Result<Option<Vec<TaskSummary>>, Fault> {
-    if parts.is_empty() {
-        return Ok(None);
-    }
     let text = walk.filter.search.as_deref().unwrap_or_default();
+    let mut needle = Needle::new(text);
     let index = db.sql(HAS_TRIGRAMS).fetch_one(db.conn()).await?;
-    if !row::get::<bool>(&index, "is_there")? {
+    if needle.is_empty() || !row::get::<bool>(&index, "is_there")? {
         return Ok(None);
     }
+    if sample(db, &mut needle).await? * rate > f64::from(LOOKUP_ROWS_MAX) {
+        return Ok(None);
+    }
+    let parts = needle.parts();
     let mut walk = walk.clone();
     let mut found = Vec::new();
     loop {
         let limit = u32::try_from(wanted - found.len()).unwrap_or(u32::MAX);
-        let rows = lookup(&walk, parts, limit).fetch(db).await?;
+        let rows = lookup(&walk, &parts, limit).fetch(db).await?;
         let held = match rows.first() {
             Some(row) => row::get::<i64>(row, "held")?,
             None => 0,
@@ -117,15 +115,23 @@ async fn look_up(
     }
 }
 
-/// Tells the needle how often its trigrams stand in tasks such as these.
-fn sample(rows: &[PgRow], needle: &mut Needle) -> Result<(), Fault> {
-    let step = (rows.len() / SAMPLES_MAX).max(1);
-    for row in rows.iter().step_by(step) {
-        if let Some(record) = row::get::<Option<&[u8]>>(row, "record")? {
-            needle.sample(record, row::get(row, "task_id")?);
-        }
+/// Texts from all over the table, so that what is new does not count for all. The index is that of all projects.
+pub(super) const SAMPLE: &str = "SELECT text, \
+        (SELECT reltuples::float8 FROM pg_class WHERE oid = 'task_texts'::regclass) AS total \
+    FROM task_texts WHERE ctid = ANY(ARRAY( \
+        SELECT format('(%s,1)', place * pages / 100)::tid FROM generate_series(0, 99) AS place, \
+            (SELECT pg_relation_size('task_texts') / current_setting('block_size')::bigint AS pages) size))";
+
+/// Tells the needle how often its trigrams occur. How many texts there are.
+async fn sample(db: &mut Db<'_>, needle: &mut Needle) -> Result<f64, Fault> {
+    let rows = db.sql(SAMPLE).fetch_all(db.conn()).await?;
+    for row in &rows {
+        needle.sample(row::get(row, "text")?);
     }
-    Ok(())
+    match rows.first() {
+        Some(row) => row::get(row, "total"),
+        None => Ok(0.0),
+    }
 }
 
 fn collect(rows: &[PgRow], text: &str, found: &mut Vec<TaskSummary>) -> Result<(), Fault> {
