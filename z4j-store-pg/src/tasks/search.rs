@@ -59,7 +59,7 @@ pub(super) async fn rows(
         let needed = (wanted - found.len()) as u64 * seen / (found.len() as u64).max(1);
         if may_look_up && (found.is_empty() || seen + needed > WALK_ROWS_MAX) {
             may_look_up = false;
-            let rate = found.len() as f64 / seen as f64;
+            let rate = sure(found.len() as f64) / seen as f64;
             if let Some(rest) = look_up(db, &walk, rate, wanted - found.len()).await? {
                 found.extend(rest);
                 return Ok(found);
@@ -68,6 +68,11 @@ pub(super) async fn rows(
         let wide = u32::try_from(needed).unwrap_or(WINDOW_ROWS_MAX);
         size = wide.clamp(WINDOW_ROWS_MIN, WINDOW_ROWS_MAX);
     }
+}
+
+/// How many of `found` hits are no luck.
+fn sure(found: f64) -> f64 {
+    (found - 2.0 * found.sqrt()).max(0.0)
 }
 
 /// The next `wanted` hits; `None` when there is no index, or so many candidates that reading in order is better. Of the tasks
