@@ -10,11 +10,18 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
 use super::programs::{Programs, free_port, make_folder, server_user};
 use super::{ServerMissing, admin};
+
+/// How often another port is tried.
+const STARTS_MAX: u32 = 3;
+/// How often a server that starts is looked at, and how long the pause between is.
+const LISTEN_LOOKS_MAX: u32 = 1_000;
+const LISTEN_PAUSE: Duration = Duration::from_millis(20);
 
 /// Stops the server once nobody uses it. Arguments: folder, then the command that runs the server.
 const WATCHDOG: &str = r#"
@@ -87,7 +94,7 @@ impl Joined {
         in_use.lock_shared().map_err(unlockable)?;
         let port = match running_port(&base) {
             Some(port) => port,
-            None => start(programs, &base)?,
+            None => start_and_wait(programs, &base)?,
         };
         Ok(Self { port, in_use })
     }
@@ -144,6 +151,25 @@ fn running_port(base: &Path) -> Option<u16> {
         .ok()?;
     std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
     Some(port)
+}
+
+/// Starts the server and waits until it listens. Under `start.lock`: whoever came meanwhile would take a server that does not
+/// listen yet for one that is gone, and start another in its place.
+fn start_and_wait(programs: &Programs, base: &Path) -> Result<u16, ServerMissing> {
+    for _ in 0..STARTS_MAX {
+        let port = start(programs, base)?;
+        for _ in 0..LISTEN_LOOKS_MAX {
+            if running_port(base).is_some() {
+                return Ok(port);
+            }
+            std::thread::sleep(LISTEN_PAUSE);
+        }
+        // Somebody else may have taken the port between finding it and listening on it.
+    }
+    Err(ServerMissing::new(format!(
+        "the test server does not come up: its log is {}",
+        base.join("server.log").display()
+    )))
 }
 
 fn start(programs: &Programs, base: &Path) -> Result<u16, ServerMissing> {
