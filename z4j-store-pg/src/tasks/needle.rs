@@ -129,7 +129,7 @@ mod tests {
         for number in 0..100 {
             needle.sample(&format!("id user{number}@example"));
         }
-        assert_eq!(needle.parts(), ["r1234"]);
+        assert_eq!(needle.parts(), ["r1234@"]);
         assert_eq!(Needle::new("user12").parts(), ["user12"]);
     }
 
