@@ -17,6 +17,8 @@ use super::scene::{Scene, at_s, audit, fresh_id, mint, new_user};
 const PROBE: u128 = 99;
 /// Between two tries to be heard by a listener that may not listen yet.
 const TRY: Duration = Duration::from_millis(50);
+/// A listener that heard nothing for so long has heard all that was said before.
+const QUIET: Duration = Duration::from_millis(400);
 
 fn announcement(from: u128, number: u64, news: Vec<News>) -> Announcement {
     Announcement {
@@ -43,6 +45,8 @@ async fn listen(store: &dyn Store) -> BoxStream<'static, Heard> {
             break;
         }
     }
+    // What may have been missed before somebody listened is said once, and may be said after the first thing heard.
+    while tokio::time::timeout(QUIET, heard.next()).await.is_ok() {}
     heard
 }
 
