@@ -9,7 +9,7 @@
 //!
 //! let data = RawJson::parse(r#"{"user": "ann", "db_password": "hunter2", "n": 12345678901234567890}"#)?;
 //! let kept = redact_json(&DefaultRedactor::strict(), "app.login", Raw::new(data));
-//! assert_eq!(&**kept.get(), r#"{"user":"ann","db_password":"[REDACTED]","n":12345678901234567890}"#);
+//! assert_eq!(&**kept.get(), r#"{"user": "ann", "db_password": "[REDACTED]", "n": 12345678901234567890}"#);
 //! # Ok::<(), z4j_core::wire::DecodeError>(())
 //! ```
 
