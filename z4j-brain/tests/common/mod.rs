@@ -37,7 +37,7 @@ pub(crate) async fn brain() -> (TempDir, TestBrain) {
 pub(crate) async fn faulty_brain() -> (TempDir, FaultyStore, TestBrain) {
     let (directory, store) = sqlite();
     let faulty = FaultyStore::new(store);
-    let brain = TestBrain::start(Arc::new(faulty.clone())).await.unwrap();
+    let brain = TestBrain::start(faulty.store()).await.unwrap();
     (directory, faulty, brain)
 }
 

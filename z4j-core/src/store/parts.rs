@@ -53,15 +53,8 @@ impl StoreParts {
     /// All parts of one store.
     #[must_use]
     pub fn of<S: super::Store>(store: &Arc<S>) -> Self {
-        Self {
-            events: Arc::<S>::clone(store),
-            tasks: Arc::<S>::clone(store),
-            commands: Arc::<S>::clone(store),
-            fleet: Arc::<S>::clone(store),
-            identity: Arc::<S>::clone(store),
-            audit: Arc::<S>::clone(store),
-            coordination: Arc::<S>::clone(store),
-        }
+        let store: Arc<S> = Arc::clone(store);
+        Self::from(store as Arc<dyn super::Store>)
     }
 
     /// With another [`EventStore`].
@@ -111,6 +104,22 @@ impl StoreParts {
     pub fn with_coordination(mut self, coordination: Arc<dyn Coordination>) -> Self {
         self.coordination = coordination;
         self
+    }
+}
+
+impl From<Arc<dyn super::Store>> for StoreParts {
+    /// All parts of one store.
+    fn from(store: Arc<dyn super::Store>) -> Self {
+        let part = || Arc::clone(&store);
+        Self {
+            events: part(),
+            tasks: part(),
+            commands: part(),
+            fleet: part(),
+            identity: part(),
+            audit: part(),
+            coordination: part(),
+        }
     }
 }
 

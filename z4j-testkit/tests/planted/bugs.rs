@@ -1,7 +1,7 @@
 //! The bugs. Each is one that a real store could have, in the few lines where it would be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use z4j_core::command::CommandState;
@@ -11,8 +11,8 @@ use z4j_core::store::{
     CommandRow, CommandStore, Coordination, Cursor, EventOutcome, EventRow, EventStore,
     ForgetOutcome, ForgetReplica, IdentityStore, IngestBatch, IngestReceipt, IssueCommand,
     IssueOutcome, LeaseGrant, LeaseOutcome, LeaseRequest, Page, PageRequest, ReplicaBeat,
-    StateCount, StoreError, StoreErrorKind, StreamGap, StreamKey, TaskFilter, TaskQueries,
-    TaskSort, TaskSummary,
+    StateCount, StoreError, StoreErrorKind, StoreParts, StreamGap, StreamKey, TaskFilter,
+    TaskQueries, TaskSort, TaskSummary,
 };
 use z4j_core::task::{EventKind, TaskState};
 use z4j_core::time::Timestamp;
@@ -41,7 +41,7 @@ pub(crate) enum Bug {
 /// The reference store with one bug, or none.
 #[derive(Debug)]
 pub(crate) struct Planted {
-    pub(crate) store: MemStore,
+    pub(crate) store: Arc<MemStore>,
     bug: Option<Bug>,
     /// Answered, and not written yet.
     unwritten: Mutex<Option<IngestBatch>>,
@@ -53,12 +53,23 @@ pub(crate) struct Planted {
 impl Planted {
     pub(crate) fn new(bug: Option<Bug>) -> Self {
         Self {
-            store: MemStore::new(),
+            store: Arc::new(MemStore::new()),
             bug,
             unwritten: Mutex::default(),
             seconds: Mutex::default(),
             events: Mutex::default(),
         }
+    }
+
+    /// The reference store with the parts that may hold the bug.
+    pub(crate) fn into_store(self) -> StoreParts {
+        let parts = StoreParts::of(&self.store);
+        let planted = Arc::new(self);
+        parts
+            .with_events(Arc::<Self>::clone(&planted))
+            .with_tasks(Arc::<Self>::clone(&planted))
+            .with_commands(Arc::<Self>::clone(&planted))
+            .with_coordination(planted)
     }
 
     fn has(&self, bug: Bug) -> bool {

@@ -18,7 +18,7 @@ use bugs::{Bug, Planted};
 macro_rules! passes {
     ($case:ident, $bug:expr) => {
         catch_unwind(AssertUnwindSafe(|| {
-            let store = Planted::new($bug);
+            let store = Planted::new($bug).into_store();
             run(case::$case(&store));
         }))
         .is_ok()
