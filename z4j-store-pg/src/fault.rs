@@ -1,5 +1,6 @@
 //! Faults inside the store, and what callers are told of them.
 
+use z4j_core::store::cursor::CursorError;
 use z4j_core::store::{StoreError, StoreErrorKind, StreamHole};
 
 /// A fault before it has the name of the operation.
@@ -15,8 +16,8 @@ pub(crate) enum Fault {
     #[error("stored data cannot be read back: {0}")]
     Corrupt(String),
     /// A cursor that this store did not make for this query.
-    #[error("the cursor belongs to another query")]
-    Cursor,
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
     /// The caller lost the right to the write.
     #[error("another holds the lease, or the caller counts as dead")]
     Fenced,
@@ -57,7 +58,7 @@ impl Fault {
             Self::Corrupt(_) => StoreErrorKind::Corrupt,
             Self::Fenced => StoreErrorKind::Fenced,
             Self::Hole(_) => StoreErrorKind::StreamHole,
-            Self::Cursor => StoreErrorKind::InvalidQuery,
+            Self::Cursor(error) => error.kind(),
             Self::Refused { kind, .. } => *kind,
             Self::Closed | Self::TooSlow => StoreErrorKind::Unavailable,
             Self::Bug(_) => StoreErrorKind::Internal,

@@ -41,7 +41,6 @@ mod commands;
 mod config;
 mod connect;
 mod coordination;
-mod cursor;
 mod db;
 mod fault;
 mod fleet;
@@ -60,6 +59,8 @@ mod tasks;
 mod text;
 mod tls;
 mod url;
+
+use z4j_core::store::cursor;
 
 pub use config::PgConfig;
 pub use join::Joined;

@@ -1,6 +1,7 @@
 //! Faults inside the store, and what callers are told of them.
 
 use rusqlite::ErrorCode;
+use z4j_core::store::cursor::CursorError;
 use z4j_core::store::{StoreError, StoreErrorKind, StreamHole};
 
 /// A fault before it has the name of the operation.
@@ -13,8 +14,8 @@ pub(crate) enum Fault {
     #[error("stored data cannot be read back: {0}")]
     Corrupt(String),
     /// A cursor that this store did not make for this query.
-    #[error("the cursor belongs to another query")]
-    Cursor,
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
     /// The caller lost the right to the write.
     #[error("another holds the lease, or the caller counts as dead")]
     Fenced,
@@ -52,7 +53,7 @@ impl Fault {
             Self::Foreign(_) => StoreErrorKind::Damaged,
             Self::Fenced => StoreErrorKind::Fenced,
             Self::Hole(_) => StoreErrorKind::StreamHole,
-            Self::Cursor => StoreErrorKind::InvalidQuery,
+            Self::Cursor(error) => error.kind(),
             Self::File(error) => kind_of_file(error),
             Self::SchemaTooNew { .. } => StoreErrorKind::SchemaTooNew,
             Self::Closed | Self::TooSlow => StoreErrorKind::Unavailable,

@@ -27,7 +27,6 @@ mod audit;
 mod commands;
 mod config;
 mod coordination;
-mod cursor;
 mod fault;
 mod fleet;
 mod identity;
@@ -41,6 +40,8 @@ mod row;
 mod store;
 mod tasks;
 mod writer;
+
+use z4j_core::store::cursor;
 
 pub use config::SqliteConfig;
 pub use store::SqliteStore;

@@ -14,6 +14,7 @@ mod announcement;
 mod audit;
 mod commands;
 mod coordination;
+pub mod cursor;
 mod error;
 mod events;
 mod fleet;

@@ -1,6 +1,7 @@
 //! Pages of tasks.
 
 use z4j_core::id::ProjectId;
+use z4j_core::store::cursor::CursorError;
 use z4j_core::store::{Page, PageRequest, TaskFilter, TaskSort, TaskSummary};
 
 use crate::cursor;
@@ -156,7 +157,7 @@ async fn look(
     Ok((u32::try_from(seen).unwrap_or(u32::MAX), found))
 }
 
-fn tag(project: ProjectId, filter: &TaskFilter, sort: TaskSort) -> Result<String, Fault> {
+fn tag(project: ProjectId, filter: &TaskFilter, sort: TaskSort) -> Result<String, CursorError> {
     let exact = (
         &filter.name,
         &filter.queue,

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use rusqlite::{Connection, params_from_iter};
 use z4j_core::id::ProjectId;
+use z4j_core::store::cursor::CursorError;
 use z4j_core::store::{Page, PageRequest, TaskFilter, TaskSort, TaskSummary};
 use z4j_core::task::TaskState;
 
@@ -110,7 +111,7 @@ fn position(task: &TaskSummary, sort: TaskSort) -> Position {
     (value, task.key.engine.clone(), task.key.task_id.clone())
 }
 
-fn tag(project: ProjectId, filter: &TaskFilter, sort: TaskSort) -> Result<String, Fault> {
+fn tag(project: ProjectId, filter: &TaskFilter, sort: TaskSort) -> Result<String, CursorError> {
     let exact = (
         &filter.name,
         &filter.queue,
