@@ -27,6 +27,10 @@ const WARM_UP: usize = 20;
 const FRAME_WAIT: Duration = Duration::from_secs(10);
 const ACTIONS: [&str; 2] = ["retry", "cancel"];
 
+/// The process that all links of this bench claim to be, so that a new one takes the place of the one before at once and no
+/// command goes to a link that is about to end.
+const SLOT: &str = "bench-commands";
+
 /// What to drive and how.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
@@ -60,7 +64,7 @@ async fn one(
     let admin = ready.signed_in()?;
     let tasks = tasks(&ready, options.samples + WARM_UP, action).await?;
     let credentials = ready.credentials.first().context("no agent")?;
-    let link = Link::connect(credentials, "bench-commands").await?;
+    let link = Link::connect(credentials, SLOT).await?;
     let (seen, mut frames) = mpsc::channel(64);
     let agent = tokio::spawn(obey(link, seen));
     let (mut to_frame, mut to_answer) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
@@ -108,7 +112,7 @@ async fn tasks(ready: &Ready, count: usize, action: &str) -> anyhow::Result<Vec<
         .map(|event| event.task_id.clone());
     let ids = ids.collect();
     let credentials = ready.credentials.first().context("no agent")?;
-    let link = Link::connect(credentials, "bench-tasks").await?;
+    let link = Link::connect(credentials, SLOT).await?;
     let load = Load {
         connections: 1,
         events_per_frame: 100,
