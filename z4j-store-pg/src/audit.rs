@@ -1,8 +1,11 @@
 //! The audit chains.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Postgres};
 use uuid::Uuid;
 use z4j_core::audit::{AuditDraft, AuditEntry, ChainHead, ChainId, seal};
 use z4j_core::id::{AuditId, ProjectId};
@@ -69,77 +72,100 @@ impl AuditStore for PgStore {
 
 /// Seals and writes an entry in the transaction of its effect; an id that is there already changes nothing.
 pub(crate) async fn append(db: &mut Db<'_>, write: &AuditWrite) -> Result<(), Fault> {
-    let chain = chain_id(&write.chain);
-    let head = lock_head(db, chain).await?;
-    let known = db
-        .sql("SELECT 1 FROM audit_entries WHERE project_id = $1 AND id = $2")
-        .bind(chain)
-        .bind(*write.id.as_uuid())
-        .fetch_optional(db.conn())
-        .await?;
-    if known.is_some() {
+    let head = lock_head(db, write).await?;
+    if head.has_entry {
         return Ok(());
     }
-    let entry = seal(
-        &write.key,
-        write.chain,
-        head.as_ref(),
-        write.id,
-        write.draft.clone(),
-    );
-    insert(db, chain, &entry).await?;
-    db.sql("UPDATE audit_heads SET seq = $2, mac = $3 WHERE project_id = $1")
-        .bind(chain)
-        .bind(row::signed(entry.seq))
-        .bind(entry.mac.as_slice())
+    let entry = head.seal(write);
+    let sql = format!("WITH {} SELECT", written(1));
+    let chain = chain_id(&write.chain);
+    bind(db.sql(AssertSqlSafe(sql)), chain, &entry)?
         .execute(db.conn())
         .await?;
     Ok(())
 }
 
-/// The head of a chain, which nobody else can move until the transaction ends; a chain without entries has the number 0.
-async fn lock_head(db: &mut Db<'_>, chain: Uuid) -> Result<Option<ChainHead>, Fault> {
-    const LOCK: &str = "SELECT seq, mac FROM audit_heads WHERE project_id = $1 FOR UPDATE";
-    let mut locked = db.sql(LOCK).bind(chain).fetch_optional(db.conn()).await?;
+/// The head of a chain, which nobody else can move until the transaction ends.
+pub(crate) struct Locked {
+    /// `None` for a chain without entries.
+    head: Option<ChainHead>,
+    /// The entry that shall be written is there already.
+    pub(crate) has_entry: bool,
+}
+
+impl Locked {
+    pub(crate) fn seal(&self, write: &AuditWrite) -> AuditEntry {
+        let draft = write.draft.clone();
+        seal(&write.key, write.chain, self.head.as_ref(), write.id, draft)
+    }
+
+    /// Reads `seq`, `mac` and `has_entry`.
+    pub(crate) fn read(row: &PgRow) -> Result<Self, Fault> {
+        let is_empty = row::count(row, "seq")? == 0;
+        Ok(Self {
+            head: (!is_empty).then(|| read_head(row)).transpose()?,
+            has_entry: row::get(row, "has_entry")?,
+        })
+    }
+}
+
+/// Takes the chain and the entry's id as `$1` and `$2`. Whoever waited for the lock may be told of the chain as it was
+/// before: an entry that was written meanwhile fails on its key then, and the transaction runs again.
+pub(crate) const LOCK: &str = "SELECT seq, mac, \
+    EXISTS (SELECT FROM audit_entries WHERE project_id = $1 AND id = $2) AS has_entry \
+    FROM audit_heads WHERE project_id = $1 FOR UPDATE";
+
+pub(crate) async fn lock_head(db: &mut Db<'_>, write: &AuditWrite) -> Result<Locked, Fault> {
+    let (chain, id) = (chain_id(&write.chain), *write.id.as_uuid());
+    let lock = db.sql(LOCK).bind(chain).bind(id);
+    let mut locked = lock.fetch_optional(db.conn()).await?;
     if locked.is_none() {
         db.sql("INSERT INTO audit_heads (project_id, seq, mac) VALUES ($1, 0, '') ON CONFLICT DO NOTHING")
             .bind(chain)
             .execute(db.conn())
             .await?;
-        locked = db.sql(LOCK).bind(chain).fetch_optional(db.conn()).await?;
+        let lock = db.sql(LOCK).bind(chain).bind(id);
+        locked = lock.fetch_optional(db.conn()).await?;
     }
     let row = locked.ok_or(Fault::Bug("a chain's head is not where it was written"))?;
-    if row::count(&row, "seq")? == 0 {
-        return Ok(None);
-    }
-    read_head(&row).map(Some)
+    Locked::read(&row)
 }
 
-async fn insert(db: &mut Db<'_>, chain: Uuid, entry: &AuditEntry) -> Result<(), Fault> {
+/// Two parts of a `WITH` that write an entry and move the head to it. Their values are those of [`bind`], from `$first` on.
+pub(crate) fn written(first: usize) -> String {
+    let marks: Vec<String> = (first..first + 15).map(|at| format!("${at}")).collect();
+    let (chain, seq, mac) = (first, first + 1, first + 6);
+    format!(
+        "entry AS (INSERT INTO audit_entries ({COLUMNS}) VALUES ({})), \
+         head AS (UPDATE audit_heads SET seq = ${seq}, mac = ${mac} WHERE project_id = ${chain})",
+        marks.join(", ")
+    )
+}
+
+type Written<'q> = Query<'q, Postgres, PgArguments>;
+
+pub(crate) fn bind<'q>(
+    query: Written<'q>,
+    chain: Uuid,
+    entry: &AuditEntry,
+) -> Result<Written<'q>, Fault> {
     let draft = &entry.draft;
-    let sql = format!(
-        "INSERT INTO audit_entries ({COLUMNS})
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
-    );
-    db.sql(AssertSqlSafe(sql))
+    Ok(query
         .bind(chain)
         .bind(row::signed(entry.seq))
         .bind(*entry.id.as_uuid())
         .bind(i32::from(entry.version))
         .bind(text::put(&entry.key_id).into_owned())
-        .bind(entry.prev_mac.as_slice())
-        .bind(entry.mac.as_slice())
+        .bind(entry.prev_mac.to_vec())
+        .bind(entry.mac.to_vec())
         .bind(draft.at.as_micros())
         .bind(text::put(&row::json_text(&draft.actor)?).into_owned())
-        .bind(text::put_opt(draft.origin.as_deref()))
-        .bind(text::put(&draft.action))
-        .bind(text::put(&draft.target_type))
-        .bind(text::put(&draft.target_id))
+        .bind(text::put_opt(draft.origin.as_deref()).map(Cow::into_owned))
+        .bind(text::put(&draft.action).into_owned())
+        .bind(text::put(&draft.target_type).into_owned())
+        .bind(text::put(&draft.target_id).into_owned())
         .bind(draft.outcome.as_str())
-        .bind(text::put(&draft.metadata))
-        .execute(db.conn())
-        .await?;
-    Ok(())
+        .bind(text::put(&draft.metadata).into_owned()))
 }
 
 async fn read_page(
@@ -202,7 +228,7 @@ async fn read_heads(db: &mut Db<'_>) -> Result<Vec<(ChainId, ChainHead)>, Fault>
 }
 
 /// The instance's chain has the nil id, a project's its own.
-const fn chain_id(chain: &ChainId) -> Uuid {
+pub(crate) const fn chain_id(chain: &ChainId) -> Uuid {
     match chain {
         ChainId::Instance => Uuid::nil(),
         ChainId::Project(id) => *id.as_uuid(),

@@ -47,16 +47,25 @@ impl<'c> Db<'c> {
         }
     }
 
+    /// The channel and the text of such a hint, for a statement that gives it beside other things.
+    pub(crate) fn hint(&self, topic: Topic) -> Result<Option<(&'c str, &'static str)>, Fault> {
+        let channel = self.channel()?;
+        Ok(listen::word(topic).map(|word| (channel, word)))
+    }
+
     /// Tells all brains something once the transaction is committed.
     pub(crate) async fn notify(&mut self, text: &str) -> Result<(), Fault> {
-        let channel = self
-            .channel
-            .ok_or(Fault::Bug("an operation that only reads tells something"))?;
+        let channel = self.channel()?;
         self.sql("SELECT pg_notify($1, $2)")
             .bind(channel)
             .bind(text)
             .execute(&mut *self.conn)
             .await?;
         Ok(())
+    }
+
+    fn channel(&self) -> Result<&'c str, Fault> {
+        self.channel
+            .ok_or(Fault::Bug("an operation that only reads tells something"))
     }
 }

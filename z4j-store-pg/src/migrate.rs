@@ -20,11 +20,18 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "init",
-    sql: include_str!("../migrations/0001_init.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "init",
+        sql: include_str!("../migrations/0001_init.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "state before receipt and runtime",
+        sql: include_str!("../migrations/0002_state_before_receipt_and_runtime.sql"),
+    },
+];
 
 /// What a migration did.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -45,6 +45,9 @@ impl Session {
             startup.push(("statement_timeout", read_limit.to_string()));
             // Compiling a plan takes longer than any of our queries.
             startup.push(("jit", "off".to_owned()));
+            // Our statements are looked up by key: planning one again each time takes longer than running it. Those whose
+            // plan hangs on their values say so in their transaction.
+            startup.push(("plan_cache_mode", "force_generic_plan".to_owned()));
             startup.push((
                 "idle_in_transaction_session_timeout",
                 (2 * write_limit).to_string(),

@@ -135,6 +135,7 @@ fn command(id: u128) -> IssueCommand {
         idempotency: None,
         issued_at: at_s(0),
         timeout_at: at_s(60),
+        claim_for: None,
         audit: audit(id),
     }
 }

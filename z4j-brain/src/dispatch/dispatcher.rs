@@ -1,12 +1,13 @@
 //! Wakes up for commands, and settles what agents say of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use z4j_core::command::CommandInput;
-use z4j_core::id::CommandId;
+use z4j_core::command::{Action, CommandInput};
+use z4j_core::id::{AgentId, CommandId, ProjectId};
 use z4j_core::store::{AdvanceCommand, AdvanceOutcome, CommandRow, StoreError, Topic};
 use z4j_core::wire::SignError;
 
@@ -33,6 +34,28 @@ impl Dispatcher {
     /// There may be commands for links of this brain.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// The link of this brain that a new command can be claimed for as it is written. Its end is told to the store from now on.
+    pub(crate) fn link_for(
+        &self,
+        shared: &Shared,
+        project: ProjectId,
+        agent: AgentId,
+        wanted: (Action, &str),
+    ) -> Option<Arc<LinkHandle>> {
+        let link = sweep::link_for(shared, project, agent, wanted)?;
+        link.note_commands();
+        Some(link)
+    }
+
+    /// Sends a new command that was claimed for `link` as it was written.
+    pub(crate) async fn send(&self, shared: &Shared, link: &LinkHandle, command: CommandRow) {
+        let (id, at) = (command.id, command.issued_at);
+        if let Err(error) = sweep::hand_over(shared, link, vec![command], at).await {
+            shared.metrics.store_fault(error.kind().as_str());
+            tracing::warn!(command = %id, error = %chain(&error), "a command whose link ended is left to its deadline");
+        }
     }
 
     /// Hands commands out until `stop`.

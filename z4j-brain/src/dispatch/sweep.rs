@@ -10,6 +10,7 @@ use z4j_core::store::{
     AdvanceCommand, AdvanceOutcome, ClaimCommands, CommandFilter, CommandRow, PageRequest,
     StoreError,
 };
+use z4j_core::time::Timestamp;
 
 use super::payload;
 use crate::link::{LinkHandle, OutgoingCommand};
@@ -98,6 +99,22 @@ fn plan<'a>(
     claims
 }
 
+/// The link of this brain that a new command goes to: the oldest of its agent that can carry it out.
+pub(super) fn link_for(
+    shared: &Shared,
+    project: ProjectId,
+    agent: AgentId,
+    (action, engine): (Action, &str),
+) -> Option<Arc<LinkHandle>> {
+    let links = shared.links.links_of(project);
+    let able = |link: &Arc<LinkHandle>| {
+        link.agent_id() == agent
+            && link.close_code().is_none()
+            && link.ability(action, engine).is_ok()
+    };
+    links.into_iter().find(able)
+}
+
 fn can(link: &LinkHandle, command: &CommandRow, engine: &str) -> bool {
     let action = command.action.parse::<Action>();
     link.close_code().is_none() && action.is_ok_and(|action| link.ability(action, engine).is_ok())
@@ -116,10 +133,21 @@ async fn claim(shared: &Shared, planned: Planned) -> Result<(), StoreError> {
         now,
         limit: CLAIM_MAX,
     };
+    let claimed = shared.store.claim_commands(claim).await?;
+    hand_over(shared, &link, claimed, now).await
+}
+
+/// Gives commands that were claimed for a link to it.
+pub(super) async fn hand_over(
+    shared: &Shared,
+    link: &LinkHandle,
+    claimed: Vec<CommandRow>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut refused = Vec::new();
-    for command in shared.store.claim_commands(claim).await? {
+    for command in claimed {
         let engine = payload::engine_of(&command).unwrap_or_default();
-        if can(&link, &command, &engine) {
+        if can(link, &command, &engine) {
             link.outbox.push_command(OutgoingCommand {
                 id: command.id,
                 payload: payload::of(&command, now),

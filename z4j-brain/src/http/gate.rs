@@ -4,6 +4,7 @@ use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
+use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use z4j_core::policy::{Permission, Role, allows};
@@ -144,9 +145,14 @@ async fn pass(gate: Gate, params: &RawPathParams, parts: &mut Parts) -> Result<(
     }
     // A browser opens a live stream again by itself, whenever one ends.
     let is_use = gate != Gate::Project(Permission::StreamRead) && !is_background(&parts.headers);
-    let principal = principal_of(&app, parts, is_use)
-        .await?
-        .ok_or_else(ApiError::signed_out)?;
+    let slug = match gate {
+        Gate::Project(_) => params
+            .iter()
+            .find(|(name, _)| *name == "slug")
+            .map(|(_, slug)| slug),
+        _ => None,
+    };
+    let (principal, project) = principal_and_project(&app, parts, is_use, slug).await?;
     if let Some(peer) = parts.extensions.get::<Peer>() {
         peer.trust();
     }
@@ -154,11 +160,10 @@ async fn pass(gate: Gate, params: &RawPathParams, parts: &mut Parts) -> Result<(
         return Err(ApiError::forbidden("instance.admin"));
     }
     if let Gate::Project(permission) = gate {
-        let slug = params
-            .iter()
-            .find(|(name, _)| *name == "slug")
-            .map_or("", |(_, slug)| slug);
-        let (project, role) = project_of(&app, &principal, slug).await?;
+        let slug = slug.unwrap_or_default();
+        let (project, role) = project
+            .zip(principal.role_in(slug))
+            .ok_or_else(ApiError::not_found)?;
         if !allows(role, permission) {
             return Err(ApiError::forbidden(permission.as_str()));
         }
@@ -171,6 +176,30 @@ async fn pass(gate: Gate, params: &RawPathParams, parts: &mut Parts) -> Result<(
     }
     parts.extensions.insert(Caller(principal));
     Ok(())
+}
+
+/// Who is behind a request, and the project that it names. Both are asked for at once when somebody claims to be known;
+/// strangers cost no look at projects.
+async fn principal_and_project(
+    app: &Web,
+    parts: &Parts,
+    is_use: bool,
+    slug: Option<&str>,
+) -> Result<(Principal, Option<ProjectRow>), ApiError> {
+    let signed_out = |principal: Option<Principal>| principal.ok_or_else(ApiError::signed_out);
+    let claims = parts.headers.contains_key(COOKIE) || parts.headers.contains_key(AUTHORIZATION);
+    match slug {
+        Some(slug) if claims => {
+            let project = app.shared.store.project_by_slug(slug);
+            let (principal, project) = tokio::join!(principal_of(app, parts, is_use), project);
+            Ok((signed_out(principal?)?, project?))
+        }
+        Some(slug) => {
+            let principal = signed_out(principal_of(app, parts, is_use).await?)?;
+            Ok((principal, app.shared.store.project_by_slug(slug).await?))
+        }
+        None => Ok((signed_out(principal_of(app, parts, is_use).await?)?, None)),
+    }
 }
 
 /// Whether a page sent the request by itself.

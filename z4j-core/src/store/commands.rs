@@ -12,11 +12,12 @@ use crate::time::Timestamp;
 /// Keeps commands. Every change of state goes through [`crate::command::apply`].
 #[async_trait]
 pub trait CommandStore: Debug + Send + Sync + 'static {
-    /// Writes a pending command and its audit entry.
+    /// Writes a pending command and its audit entry; with [`IssueCommand::claim_for`] a claim too, in one transaction.
     ///
     /// # Contract
     /// The same `id` again, or the same idempotency key with the same digest, must answer the first row.
-    /// After the commit the store wakes [`super::Topic::Commands`].
+    /// A command that is pending wakes [`super::Topic::Commands`] after the commit. One that was claimed is `dispatched` in
+    /// the answer, as [`Self::claim_commands`] would have left it, and only the caller that is told `Issued` may send it.
     ///
     /// # Errors
     /// Any [`StoreError`].
@@ -113,6 +114,9 @@ pub struct IssueCommand {
     pub issued_at: Timestamp,
     /// When it ends if nothing is heard.
     pub timeout_at: Timestamp,
+    /// The link that it is claimed for at once, at `issued_at`. The command stays pending when that is not an open link of
+    /// its agent.
+    pub claim_for: Option<LinkId>,
     /// Written with it.
     pub audit: AuditWrite,
 }

@@ -25,7 +25,7 @@ pub(super) async fn one(
     let record = TaskRecord::decode(row::get(row, "record")?)
         .map_err(|error| Fault::Corrupt(error.to_string()))?;
     let mut summary = summary::read(row)?;
-    links::fill(db, project, std::slice::from_mut(&mut summary)).await?;
+    links::set(&mut summary, row)?;
     Ok(Some(TaskDetail { summary, record }))
 }
 
@@ -40,7 +40,10 @@ fn only(sql: &mut Sql, project: ProjectId, task: &TaskKey) -> String {
 pub(super) fn select_one(project: ProjectId, task: &TaskKey) -> Sql {
     let mut sql = Sql::default();
     let only = only(&mut sql, project, task);
-    sql.push(&format!("SELECT {COLUMNS}, record FROM tasks WHERE {only}"));
+    let links = links::COLUMNS;
+    sql.push(&format!(
+        "SELECT {COLUMNS}, record, {links} FROM tasks AS shown WHERE {only}"
+    ));
     sql
 }
 

@@ -1,5 +1,6 @@
 //! A person's retries, which are no part of a task's row: either task may be unknown when they are written.
 
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgRow;
 use z4j_core::id::ProjectId;
 use z4j_core::store::TaskSummary;
@@ -8,13 +9,19 @@ use crate::db::Db;
 use crate::fault::Fault;
 use crate::{row, text};
 
-pub(super) const SELECT: &str = "SELECT shown.place, \
-    (SELECT link.original FROM task_links link \
+/// The links of the row `shown`, in a statement whose first value is the project.
+pub(super) const COLUMNS: &str = "(SELECT link.original FROM task_links link \
      WHERE link.project_id = $1 AND link.engine = shown.engine AND link.retry = shown.task_id) AS retry_of, \
     (SELECT link.retry FROM task_links link \
      WHERE link.project_id = $1 AND link.engine = shown.engine AND link.original = shown.task_id \
-     ORDER BY link.at DESC, link.retry DESC LIMIT 1) AS retried_as \
-    FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS shown (engine, task_id, place)";
+     ORDER BY link.at DESC, link.retry DESC LIMIT 1) AS retried_as";
+
+pub(super) fn select() -> String {
+    format!(
+        "SELECT shown.place, {COLUMNS} \
+         FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS shown (engine, task_id, place)"
+    )
+}
 
 /// Completes `tasks` with the links that are known now.
 pub(super) async fn fill(
@@ -29,22 +36,23 @@ pub(super) async fn fill(
     let engines: Vec<String> = tasks.iter().map(|task| put(&task.key.engine)).collect();
     let ids: Vec<String> = tasks.iter().map(|task| put(&task.key.task_id)).collect();
     let select = db
-        .sql(SELECT)
+        .sql(AssertSqlSafe(select()))
         .bind(*project.as_uuid())
         .bind(engines)
         .bind(ids);
     for row in select.fetch_all(db.conn()).await? {
-        set(tasks, &row)?;
+        let place: i64 = row::get(&row, "place")?;
+        let index = usize::try_from(place - 1).unwrap_or(usize::MAX);
+        if let Some(task) = tasks.get_mut(index) {
+            set(task, &row)?;
+        }
     }
     Ok(())
 }
 
-fn set(tasks: &mut [TaskSummary], row: &PgRow) -> Result<(), Fault> {
-    let place: i64 = row::get(row, "place")?;
-    let index = usize::try_from(place - 1).unwrap_or(usize::MAX);
-    if let Some(task) = tasks.get_mut(index) {
-        task.retry_of = row::text_opt(row, "retry_of")?;
-        task.retried_as = row::text_opt(row, "retried_as")?;
-    }
+/// Takes [`COLUMNS`].
+pub(super) fn set(task: &mut TaskSummary, row: &PgRow) -> Result<(), Fault> {
+    task.retry_of = row::text_opt(row, "retry_of")?;
+    task.retried_as = row::text_opt(row, "retried_as")?;
     Ok(())
 }

@@ -187,8 +187,9 @@ fn others() -> Vec<(String, Rule, Sql)> {
     let project = || Value::Uuid(*PROJECT.as_uuid());
     let words = |word: &str| Value::Texts(vec![word.to_owned()]);
     let text = |word: &str| Value::Text(word.to_owned());
+    let links = links::select();
     let fixed = [
-        (links::SELECT, vec![project(), words("celery"), words("5")]),
+        (links.as_str(), vec![project(), words("celery"), words("5")]),
         (
             estimate::COUNT,
             vec![project(), words("name"), words("app.n3")],

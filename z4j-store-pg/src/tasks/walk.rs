@@ -126,8 +126,8 @@ impl<'a> Walk<'a> {
                 held.extend([About::States, About::Window]);
                 held.extend(self.key().map(|(about, _, _)| about));
             }
-            Part::Received | Part::Ran => held.push(About::Membership),
-            Part::NotRan => held.extend([About::Membership, About::Engine]),
+            Part::Received | Part::Ran => held.extend([About::Membership, About::States]),
+            Part::NotRan => held.extend([About::Membership, About::States, About::Engine]),
             Part::NotReceived | Part::NotEnded => held.push(About::Engine),
         }
         self.conditions(sql, &held)
@@ -147,22 +147,25 @@ impl<'a> Walk<'a> {
             }
             Part::Received | Part::Ran => {
                 start.extend(self.part.membership().map(str::to_owned));
-                vec![start]
+                self.split_by_state(sql, &start, true)
             }
-            Part::NotRan | Part::NotReceived | Part::NotEnded => {
-                if self.part == Part::NotRan {
-                    start.extend(self.part.membership().map(str::to_owned));
-                }
+            Part::NotRan => {
+                start.extend(self.part.membership().map(str::to_owned));
+                start.extend(self.engine(sql));
+                self.split_by_state(sql, &start, true)
+            }
+            Part::NotReceived | Part::NotEnded => {
                 start.extend(self.engine(sql));
                 vec![start]
             }
         }
     }
 
-    /// Indexes by name, queue and worker have the state before the time: each state is a range of its own.
-    fn split_by_state(&self, sql: &mut Sql, start: &[String], has_key: bool) -> Vec<Vec<String>> {
+    /// Indexes by name, queue, worker, receipt and run time have the state before what they are sorted by: each state is a
+    /// range of its own.
+    fn split_by_state(&self, sql: &mut Sql, start: &[String], has_state: bool) -> Vec<Vec<String>> {
         let states = match self.states.as_slice() {
-            [] if has_key => TaskState::ALL.as_slice(),
+            [] if has_state => TaskState::ALL.as_slice(),
             [] => return vec![start.to_vec()],
             states => states,
         };

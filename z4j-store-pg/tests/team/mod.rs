@@ -93,6 +93,7 @@ impl Team {
             idempotency: None,
             issued_at: at_s(0),
             timeout_at: at_s(60),
+            claim_for: None,
             audit: audit(ChainId::Project(self.project)),
         }
     }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use z4j_core::command::{CommandInput, CommandState};
-use z4j_core::id::UserId;
+use z4j_core::id::{AgentId, LinkId, UserId};
 use z4j_core::store::{ClaimCommands, CommandRow, IssueCommand, IssueOutcome, Topic};
 
 use crate::audit;
@@ -31,10 +31,19 @@ pub(super) fn issue(tx: &mut Tx<'_>, command: &IssueCommand) -> Result<IssueOutc
     }
     insert(tx.db, project, command)?;
     audit::append(tx.db, &command.audit)?;
-    tx.wake(Topic::Commands);
-    let stored = record::find(tx.db, command.id)?
-        .ok_or(Fault::Bug("a command is not where it was written"))?;
-    Ok(IssueOutcome::Issued(stored.row))
+    let stored = record::find(tx.db, command.id)?;
+    let mut row = stored
+        .ok_or(Fault::Bug("a command is not where it was written"))?
+        .row;
+    if let Some(link) = command.claim_for
+        && is_open(tx.db, link, command.agent_id)?
+        && record::apply(&mut row, CommandInput::Claimed, command.issued_at)
+    {
+        record::update(tx.db, &row, Some(link.as_bytes()))?;
+    } else {
+        tx.wake(Topic::Commands);
+    }
+    Ok(IssueOutcome::Issued(row))
 }
 
 fn of_same_key(
@@ -106,14 +115,13 @@ fn engine_of(payload: &str) -> Option<String> {
 }
 
 /// Whether the link is open in the store: whoever claims for another may count as dead.
-fn is_open(db: &Connection, claim: &ClaimCommands) -> Result<bool, Fault> {
+fn is_open(db: &Connection, link: LinkId, agent: AgentId) -> Result<bool, Fault> {
     let mut find = db.prepare_cached("SELECT 1 FROM links WHERE id = ?1 AND agent_id = ?2")?;
-    let (link, agent) = (claim.link_id.as_bytes(), claim.agent_id.as_bytes());
-    Ok(find.exists([link.as_slice(), agent.as_slice()])?)
+    Ok(find.exists([link.as_bytes().as_slice(), agent.as_bytes().as_slice()])?)
 }
 
 pub(super) fn claim(tx: &mut Tx<'_>, claim: &ClaimCommands) -> Result<Vec<CommandRow>, Fault> {
-    if !is_open(tx.db, claim)? {
+    if !is_open(tx.db, claim.link_id, claim.agent_id)? {
         return Ok(Vec::new());
     }
     let pending = record::select(

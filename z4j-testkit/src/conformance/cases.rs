@@ -154,6 +154,12 @@ cases! {$;
     commands::same_key_with_another_digest_is_refused;
     /// A key belongs to its project.
     commands::idempotency_key_belongs_to_its_project;
+    /// A command that is issued for an open link is dispatched on it at once, and nobody else is handed it.
+    issued::command_for_an_open_link_is_dispatched_at_once;
+    /// A command that is issued for a link that is not open, or not its agent's, waits for a claim.
+    issued::command_for_another_link_stays_pending;
+    /// A command that was claimed as it was issued is lost with its link.
+    issued::command_claimed_at_once_is_lost_with_its_link;
     /// Of many callers one gets a command.
     commands::command_is_claimed_once_by_many_callers;
     /// Commands are handed out oldest first, up to the limit.

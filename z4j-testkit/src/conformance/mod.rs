@@ -33,6 +33,7 @@ mod filters;
 mod fleet;
 mod identity;
 mod isolation;
+mod issued;
 mod lists;
 mod merge;
 mod named;

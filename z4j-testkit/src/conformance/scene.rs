@@ -130,6 +130,7 @@ impl<'s> Scene<'s> {
             idempotency: None,
             issued_at,
             timeout_at: issued_at.plus(seconds(60)),
+            claim_for: None,
             audit: audit(ChainId::Project(self.project), "task.retry"),
         }
     }

@@ -184,6 +184,7 @@ impl BrainKit {
             idempotency: None,
             issued_at: now,
             timeout_at: now.plus(self.command_timeout()),
+            claim_for: None,
             audit: audit(env, ChainId::Project(agent.project), "command.issue"),
         }
     }

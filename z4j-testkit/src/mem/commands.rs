@@ -117,6 +117,10 @@ fn issue(db: &mut Db, command: IssueCommand) -> IssueOutcome {
             None => {}
         }
     }
+    let claimed_for = command.claim_for.filter(|link| {
+        let link = db.links.get(link);
+        link.is_some_and(|link| link.agent == command.agent_id)
+    });
     let row = CommandRow {
         id: command.id,
         project_id: command.project_id,
@@ -136,11 +140,15 @@ fn issue(db: &mut Db, command: IssueCommand) -> IssueOutcome {
         completed_at: None,
         timeout_at: command.timeout_at,
     };
-    let stored = Command {
-        row: row.clone(),
+    let mut stored = Command {
+        row,
         idempotency: command.idempotency,
         link: None,
     };
+    if let Some(link) = claimed_for {
+        hand_out(&mut stored, link, command.issued_at);
+    }
+    let row = stored.row.clone();
     db.commands.insert(row.id, stored);
     append(db, command.audit);
     IssueOutcome::Issued(row)
@@ -173,13 +181,21 @@ fn claim(db: &mut Db, claim: &ClaimCommands) -> Vec<CommandRow> {
     let limit = usize::try_from(claim.limit).unwrap_or(usize::MAX);
     let mut claimed = Vec::new();
     for command in waiting.into_iter().take(limit) {
-        if step(command, CommandInput::Claimed, claim.now) {
-            command.row.dispatched_at = Some(claim.now);
-            command.link = Some(claim.link_id);
+        if hand_out(command, claim.link_id, claim.now) {
             claimed.push(command.row.clone());
         }
     }
     claimed
+}
+
+/// Claims a command for a link; false when it is not to be had any more.
+fn hand_out(command: &mut Command, link: LinkId, at: Timestamp) -> bool {
+    if !step(command, CommandInput::Claimed, at) {
+        return false;
+    }
+    command.row.dispatched_at = Some(at);
+    command.link = Some(link);
+    true
 }
 
 /// The engine that a command's parameters name.

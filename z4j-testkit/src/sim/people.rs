@@ -82,6 +82,7 @@ impl People {
             idempotency: None,
             issued_at: now,
             timeout_at,
+            claim_for: None,
             audit: AuditWrite {
                 id: audit,
                 chain: ChainId::Project(slot.project),

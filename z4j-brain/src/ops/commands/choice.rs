@@ -19,15 +19,15 @@ struct Candidate<'a> {
     ability: Result<(), Inability>,
 }
 
-/// Chooses an agent: the one that was named, else the one that reported the task, else the first that can do it.
-pub(super) async fn choose(
+/// Chooses an agent of the project's: the one that was named, else the one that reported the task, else the first that can
+/// do it.
+pub(super) fn choose(
     shared: &Shared,
     project: ProjectId,
     request: &IssueRequest,
-    reporter: Option<AgentId>,
+    (rows, reporter): (&[AgentRow], Option<AgentId>),
 ) -> Result<AgentId, IssueError> {
-    let rows = shared.store.agents(project).await?;
-    let mut candidates = candidates(shared, project, &rows, request);
+    let mut candidates = candidates(shared, project, rows, request);
     if let Some(wanted) = request.agent_id {
         candidates.retain(|candidate| candidate.row.id == wanted);
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 use z4j_core::audit::{AuditDraft, ChainId};
+use z4j_core::command::CommandState;
 use z4j_core::id::{AgentId, AuditId, CommandId, ProjectId};
 use z4j_core::identity::encode_name;
 use z4j_core::store::{
@@ -13,14 +14,14 @@ use z4j_core::time::Timestamp;
 use super::choice;
 use super::error::IssueError;
 use super::request::{Intent, IssueRequest};
-use crate::live::Delta;
 use crate::ops::Requester;
 use crate::shared::Shared;
 
 /// The name space of command ids that follow from an idempotency key.
 const KEYED_COMMANDS: Uuid = Uuid::from_u128(0x0b5d_7f6e_51f1_5c0a_9a43_7e1d_2f84_c6b0);
 
-/// Writes a command for `request` and wakes whoever holds a link to its agent.
+/// Writes a command for `request`, claimed for a link of this brain where it holds one that can carry it out; else it wakes
+/// whoever holds one.
 ///
 /// A request that was carried out before under the same idempotency key gives its first answer, whatever has changed since.
 pub(crate) async fn issue(
@@ -40,15 +41,28 @@ pub(crate) async fn issue(
         };
     }
     refuse_secrets(shared, &request)?;
-    let task = known_task(shared, project, &request).await?;
-    let agent_id = choice::choose(shared, project, &request, task.agent_id).await?;
-    let command = draft(shared, requester, project, &request, &task, (id, agent_id));
+    // Side by side: a person waits for both.
+    let (task, agents) = tokio::join!(
+        known_task(shared, project, &request),
+        shared.store.agents(project)
+    );
+    let (task, agents) = (task?, agents?);
+    let agent_id = choice::choose(shared, project, &request, (&agents, task.agent_id))?;
+    let wanted = (request.action(), request.task.engine.as_str());
+    let link = shared
+        .dispatcher
+        .link_for(shared, project, agent_id, wanted);
+    let mut command = draft(shared, requester, project, &request, &task, (id, agent_id));
+    command.claim_for = link.as_ref().map(|link| link.id);
     match shared.store.issue_command(command).await? {
         IssueOutcome::Issued(row) => {
-            shared
-                .hub
-                .publish(project, Delta::Command(Box::new(row.clone())));
-            shared.dispatcher.wake();
+            match link.filter(|_| row.state == CommandState::Dispatched) {
+                Some(link) => shared.dispatcher.send(shared, &link, row.clone()).await,
+                None => {
+                    shared.dispatcher.publish(shared, row.clone());
+                    shared.dispatcher.wake();
+                }
+            }
             Ok(row)
         }
         IssueOutcome::Repeated(row) => Ok(row),
@@ -127,6 +141,7 @@ fn draft(
         }),
         issued_at: now,
         timeout_at: now.plus(request.wait(shared.config.agents.command_timeout)),
+        claim_for: None,
         audit: audit(shared, requester, project, request, (id, now), &payload),
         payload,
     }
