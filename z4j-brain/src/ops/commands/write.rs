@@ -43,11 +43,10 @@ pub(crate) async fn issue(
     let task = known_task(shared, project, &request).await?;
     let agent_id = choice::choose(shared, project, &request, task.agent_id).await?;
     let command = draft(shared, requester, project, &request, &task, (id, agent_id));
-    match shared.store.issue_command(command).await? {
+    let issued = shared.store.issue_command(command).await;
+    match issued.inspect_err(|_| shared.hub.doubts().of(project))? {
         IssueOutcome::Issued(row) => {
-            shared
-                .hub
-                .publish(project, Delta::Command(Box::new(row.clone())));
+            shared.hub.publish(project, Delta::Command(row.id));
             shared.dispatcher.wake();
             Ok(row)
         }
