@@ -53,6 +53,7 @@ impl Dispatcher {
     pub(crate) async fn send(&self, shared: &Shared, link: &LinkHandle, command: CommandRow) {
         let (id, at) = (command.id, command.issued_at);
         if let Err(error) = sweep::hand_over(shared, link, vec![command], at).await {
+            shared.hub.doubts().of(link.project_id());
             shared.metrics.store_fault(error.kind().as_str());
             tracing::warn!(command = %id, error = %chain(&error), "a command whose link ended is left to its deadline");
         }
@@ -87,6 +88,7 @@ impl Dispatcher {
             match advance(shared, link, id, &answer).await {
                 Ok(outcome) => return self.settle(shared, link, outcome),
                 Err(error) => {
+                    shared.hub.doubts().of(link.project_id());
                     shared.metrics.store_fault(error.kind().as_str());
                     tracing::warn!(command = %id, agent = %link.agent.name, error = %chain(&error), "the store did not take an answer to a command");
                 }
@@ -113,7 +115,7 @@ impl Dispatcher {
         }
         shared
             .hub
-            .publish(command.project_id, Delta::Command(Box::new(command)));
+            .publish(command.project_id, Delta::Command(command.id));
     }
 
     /// A command that cannot be put into a frame is left to its deadline, which settles it honestly.

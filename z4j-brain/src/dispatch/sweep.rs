@@ -66,7 +66,8 @@ async fn sweep_project(
             .iter()
             .filter(|command| agents.contains(&command.agent_id));
         for planned in plan(shared, project, own).into_values() {
-            claim(shared, planned).await?;
+            let claimed = claim(shared, planned).await;
+            claimed.inspect_err(|_| shared.hub.doubts().of(project))?;
         }
         let Some(next) = pending.next else {
             return Ok(());

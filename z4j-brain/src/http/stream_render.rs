@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::response::sse::Event;
 use serde::Serialize;
 use serde_json::json;
-use z4j_core::id::AgentId;
+use z4j_core::id::{AgentId, CommandId};
 use z4j_core::store::StoreError;
 use z4j_core::time::Timestamp;
 
@@ -53,7 +53,7 @@ fn reset(reason: &'static str) -> Vec<Event> {
 #[derive(Default)]
 struct Changed {
     tasks: Vec<Task>,
-    commands: Vec<Command>,
+    commands: Vec<CommandId>,
     agents: Vec<AgentId>,
     workers: HashSet<(Arc<str>, Arc<str>)>,
     queues: HashSet<(Arc<str>, Arc<str>)>,
@@ -66,9 +66,7 @@ impl Changed {
         for delta in deltas {
             match &**delta {
                 Delta::Task(task) => changed.tasks.push(Task::from((**task).clone())),
-                Delta::Command(command) => {
-                    changed.commands.push(Command::from((**command).clone()))
-                }
+                Delta::Command(id) => changed.commands.push(*id),
                 Delta::Agent(id) => changed.agents.push(*id),
                 Delta::Worker { engine, name } => {
                     changed
@@ -95,12 +93,11 @@ async fn rows(app: &Web, scope: &Scope, deltas: &[Arc<Delta>]) -> Result<Vec<Eve
     if !changed.tasks.is_empty() {
         events.extend(event("tasks", &json!({ "items": changed.tasks })));
     }
-    events.extend(
-        changed
-            .commands
-            .iter()
-            .filter_map(|command| event("command", command)),
-    );
+    for id in changed.commands {
+        if let Some(row) = store.command(project, id).await? {
+            events.extend(event("command", &Command::from(row)));
+        }
+    }
     for id in changed.agents {
         if let Some(row) = store.agent(project, id).await? {
             events.extend(event("agent", &Agent::from(row)));

@@ -1,8 +1,10 @@
 //! One batch into the store, whatever it takes: wait out faults, isolate what can never be stored.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use z4j_core::id::ProjectId;
 use z4j_core::store::{
     EventOutcome, IngestBatch, IngestEvent, IngestReceipt, PoisonFrame, StoreError, StoreErrorKind,
     TaskChange,
@@ -28,6 +30,10 @@ pub(super) struct Settlement {
     pub(super) frames: Vec<SettledFrame>,
     /// The tasks that changed.
     pub(super) changes: Vec<TaskChange>,
+    /// When the commit began, by the monotonic clock.
+    pub(super) began: Duration,
+    /// Where more changed than this: an earlier try was committed, and its answer lost.
+    pub(super) unsure: BTreeSet<ProjectId>,
 }
 
 /// A durable frame.
@@ -41,7 +47,11 @@ pub(super) struct SettledFrame {
 
 /// What became of a write.
 enum Fate {
-    Done(IngestReceipt),
+    /// It is durable. `is_unsure`: the answer to an earlier try was lost, and so may be what that one changed.
+    Done {
+        receipt: IngestReceipt,
+        is_unsure: bool,
+    },
     /// The store is sound and does not take this.
     Refused(StoreError),
     /// The brain stops before the store takes anything.
@@ -62,8 +72,11 @@ pub(super) async fn commit(
         if part.is_empty() {
             continue;
         }
+        let began = shared.env.elapsed();
         let settlement = match write(shared, || batch_of(shared, &part)).await {
-            Fate::Done(receipt) => Some(settlement(part, receipt)),
+            Fate::Done { receipt, is_unsure } => {
+                Some(settlement(part, receipt, (began, is_unsure)))
+            }
             Fate::GivenUp => return,
             Fate::Refused(_) if part.len() > 1 => {
                 let rest = part.split_off(part.len() / 2);
@@ -95,12 +108,16 @@ fn send_back(frame: &PendingFrame) {
 /// Commits the events of a frame each for itself: one that the store refuses goes to the quarantine, its neighbours do
 /// not. `None` when the brain stops.
 async fn one_by_one(shared: &Shared, frame: PendingFrame) -> Option<Settlement> {
+    let began = shared.env.elapsed();
     let (mut outcomes, mut changes) = (Vec::with_capacity(frame.events.len()), Vec::new());
-    let mut refused = Vec::new();
+    let (mut refused, mut unsure) = (Vec::new(), BTreeSet::new());
     for event in &frame.events {
         let one = || IngestBatch::new(shared.env.now(), vec![event.clone()]);
         match write(shared, one).await {
-            Fate::Done(receipt) => {
+            Fate::Done { receipt, is_unsure } => {
+                if is_unsure {
+                    unsure.insert(event.project_id);
+                }
                 outcomes.extend(receipt.outcomes);
                 changes.extend(receipt.changes);
             }
@@ -119,7 +136,7 @@ async fn one_by_one(shared: &Shared, frame: PendingFrame) -> Option<Settlement> 
     let streams = || nothing().with_streams(frame.streams.clone());
     for rest in [&quarantine as &(dyn Fn() -> IngestBatch + Sync), &streams] {
         match write(shared, rest).await {
-            Fate::Done(_) => {}
+            Fate::Done { .. } => {}
             Fate::Refused(error) => {
                 tracing::error!(agent = %frame.link.agent.name, error = %chain(&error), "the store refuses even the quarantine entry");
             }
@@ -127,19 +144,25 @@ async fn one_by_one(shared: &Shared, frame: PendingFrame) -> Option<Settlement> 
         }
     }
     let frames = vec![SettledFrame { frame, outcomes }];
-    Some(Settlement { frames, changes })
+    Some(Settlement {
+        frames,
+        changes,
+        began,
+        unsure,
+    })
 }
 
 /// Writes a batch; waits out every fault that may pass.
 async fn write(shared: &Shared, batch: impl Fn() -> IngestBatch) -> Fate {
     let mut wait = RETRY_WAIT;
+    let mut is_unsure = false;
     loop {
         match ingest(shared, batch()).await {
-            Ok(receipt) => return Fate::Done(receipt),
+            Ok(receipt) => return Fate::Done { receipt, is_unsure },
             Err(error) if !is_passing(error.kind()) && store_is_sound(shared).await => {
                 return Fate::Refused(error);
             }
-            Err(_) => {}
+            Err(_) => is_unsure = true,
         }
         if !pause(shared, &mut wait).await {
             return Fate::GivenUp;
@@ -220,7 +243,15 @@ fn quarantined(event: &IngestEvent) -> PoisonFrame {
     }
 }
 
-fn settlement(frames: Vec<PendingFrame>, receipt: IngestReceipt) -> Settlement {
+fn settlement(
+    frames: Vec<PendingFrame>,
+    receipt: IngestReceipt,
+    (began, is_unsure): (Duration, bool),
+) -> Settlement {
+    // What an earlier try stored is a duplicate now, and no change that this answer could name.
+    let has_stored_before = is_unsure && receipt.outcomes.contains(&EventOutcome::Duplicate);
+    let projects = frames.iter().map(|frame| frame.link.project_id());
+    let unsure = projects.filter(|_| has_stored_before).collect();
     let mut outcomes = receipt.outcomes.into_iter();
     let frames = frames
         .into_iter()
@@ -232,5 +263,7 @@ fn settlement(frames: Vec<PendingFrame>, receipt: IngestReceipt) -> Settlement {
     Settlement {
         frames,
         changes: receipt.changes,
+        began,
+        unsure,
     }
 }

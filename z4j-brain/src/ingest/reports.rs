@@ -206,6 +206,8 @@ impl Reports {
             match shared.store.close_links(closes.clone()).await {
                 Ok(workers) => publish_workers(shared, &workers),
                 Err(error) => {
+                    // A repeat finds nothing to close, and so no worker that changed.
+                    shared.hub.doubts().of_everything();
                     note_fault(shared, &error);
                     closes.extend(rest);
                     return self.put_back(Waiting::default(), closes);

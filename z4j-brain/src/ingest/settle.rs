@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use z4j_core::id::{LinkId, ProjectId};
@@ -18,7 +19,10 @@ use crate::shared::Shared;
 pub(super) async fn run(shared: &Shared, mut settlements: mpsc::Receiver<Settlement>) {
     while let Some(settlement) = settlements.recv().await {
         acknowledge(shared, settlement.frames);
-        publish(shared, settlement.changes);
+        publish(shared, settlement.changes, settlement.began);
+        for project in settlement.unsure {
+            shared.hub.skip(project);
+        }
     }
 }
 
@@ -103,8 +107,8 @@ struct News {
     queues: BTreeSet<(Arc<str>, Arc<str>)>,
 }
 
-/// Tells dashboards and counters what changed.
-fn publish(shared: &Shared, changes: Vec<TaskChange>) {
+/// Tells dashboards and counters what a commit changed that began at `began`.
+fn publish(shared: &Shared, changes: Vec<TaskChange>, began: Duration) {
     let mut by_project: BTreeMap<ProjectId, News> = BTreeMap::new();
     for change in changes {
         if let Some(transition) = change.transition {
@@ -122,7 +126,8 @@ fn publish(shared: &Shared, changes: Vec<TaskChange>) {
     }
     for (project, news) in by_project {
         if news.is_followed {
-            shared.hub.publish_all(project, news.into_deltas());
+            let deltas = news.into_deltas();
+            shared.hub.publish_committed(project, began, deltas);
         } else {
             // Who came since, or comes back later, must see that something was missed.
             shared.hub.skip(project);

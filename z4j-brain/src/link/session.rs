@@ -168,6 +168,7 @@ async fn let_go(shared: &Shared, link: &Arc<LinkHandle>) {
         }
         // Their deadlines settle them.
         Err(error) => {
+            shared.hub.doubts().of(link.project_id());
             tracing::warn!(link = %link.id, error = %chain(&error), "commands of a lost link wait for their deadline");
         }
     }

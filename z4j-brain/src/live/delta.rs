@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use z4j_core::id::{AgentId, CommandId, TaskKey};
-use z4j_core::store::{CommandRow, TaskSummary};
+use z4j_core::store::TaskSummary;
 
-/// One change. Rows that are at hand come with it; the others are read again by whoever renders them.
+/// One change. A task as it was committed comes with it, since there are many; all else is read again by whoever renders it,
+/// so that of two writes that end at about the same time the later one is shown.
 #[derive(Clone, Debug)]
 pub(crate) enum Delta {
     /// A task as it is now.
     Task(Box<TaskSummary>),
-    /// A command as it is now.
-    Command(Box<CommandRow>),
+    /// A command changed.
+    Command(CommandId),
     /// An agent changed, or one of its links.
     Agent(AgentId),
     /// A worker was seen or went away.
@@ -47,7 +48,7 @@ impl Delta {
     pub(super) fn key(&self) -> DeltaKey {
         match self {
             Self::Task(task) => DeltaKey::Task(task.key.clone()),
-            Self::Command(command) => DeltaKey::Command(command.id),
+            Self::Command(id) => DeltaKey::Command(*id),
             Self::Agent(id) => DeltaKey::Agent(*id),
             Self::Worker { engine, name } => DeltaKey::Worker(Arc::clone(engine), Arc::clone(name)),
             Self::Queue { engine, name } => DeltaKey::Queue(Arc::clone(engine), Arc::clone(name)),

@@ -1,24 +1,18 @@
 //! Numbers the changes of each project and keeps the latest of them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use z4j_core::env::Env;
-use z4j_core::id::ProjectId;
+use z4j_core::id::{ProjectId, TaskKey};
 
+use super::channel::{Channel, Source};
+use super::contested::Contested;
 use super::delta::Delta;
+use super::doubts::Doubts;
 use super::outgoing::Outgoing;
 use super::subscription::Subscription;
-
-/// Changes of one project that are kept for those who read slowly or come back.
-const RING_DELTAS: usize = 4096;
-/// Changes are kept this long after the last reader left; then a reader that comes back is told to fetch anew.
-const LINGER: Duration = Duration::from_secs(60);
-
-/// The number before the first change.
-const FIRST: u64 = 1;
 
 /// Where changes are published and followed.
 ///
@@ -29,23 +23,10 @@ pub(crate) struct Hub {
     /// Tells the numbers of this hub from those of any other brain, and of this one before it was restarted.
     id: u64,
     outgoing: Outgoing,
-    channels: Mutex<HashMap<ProjectId, Arc<Channel>>>,
-}
-
-/// The changes of one project.
-#[derive(Debug)]
-pub(super) struct Channel {
-    ring: Mutex<Ring>,
-    head: watch::Sender<u64>,
-}
-
-#[derive(Debug)]
-struct Ring {
-    deltas: VecDeque<Arc<Delta>>,
-    /// The number of the latest change; the ring holds those up to it without gaps.
-    head: u64,
-    /// When a reader was last there.
-    followed_at: Duration,
+    doubts: Doubts,
+    contested: Contested,
+    /// Ordered, since readers are woken in this order and a run of the simulator is its seed.
+    channels: Mutex<BTreeMap<ProjectId, Arc<Channel>>>,
 }
 
 impl Hub {
@@ -57,7 +38,9 @@ impl Hub {
             env,
             id: u64::try_from(id).unwrap_or_default(),
             outgoing: Outgoing::default(),
-            channels: Mutex::new(HashMap::new()),
+            doubts: Doubts::default(),
+            contested: Contested::default(),
+            channels: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -68,32 +51,78 @@ impl Hub {
 
     /// Publishes changes of `project` in order and wakes its readers once.
     pub(crate) fn publish_all(&self, project: ProjectId, deltas: impl IntoIterator<Item = Delta>) {
-        let deltas: Vec<Delta> = deltas.into_iter().collect();
-        self.outgoing.note(project, &deltas);
-        self.hear(project, deltas);
+        let began = self.env.elapsed();
+        self.publish_committed(project, began, deltas);
     }
 
-    /// Publishes changes that another brain committed.
-    pub(crate) fn hear(&self, project: ProjectId, deltas: impl IntoIterator<Item = Delta>) {
-        self.channel(project).push(deltas, self.env.elapsed());
+    /// Publishes changes of a commit that began at `began`. Where another brain's change of the same row was heard since,
+    /// nobody knows which of the two is later: such a row is read again.
+    pub(crate) fn publish_committed(
+        &self,
+        project: ProjectId,
+        began: Duration,
+        deltas: impl IntoIterator<Item = Delta>,
+    ) {
+        let deltas: Vec<Delta> = deltas.into_iter().collect();
+        self.outgoing.note(project, &deltas);
+        let now = self.env.elapsed();
+        let contested = self.channel(project).push(deltas, Source::Own, began, now);
+        self.contested.add(project, contested);
+    }
+
+    /// Publishes changes that another brain committed, as they were read from `began` on. Gives the rows that have changed
+    /// here since: they are not published and must be read again.
+    pub(crate) fn hear(
+        &self,
+        project: ProjectId,
+        began: Duration,
+        deltas: impl IntoIterator<Item = Delta>,
+    ) -> Vec<TaskKey> {
+        let now = self.env.elapsed();
+        self.channel(project)
+            .push(deltas, Source::Heard, began, now)
+    }
+
+    /// Rows that must be read again before they can be published.
+    pub(crate) const fn contested(&self) -> &Contested {
+        &self.contested
     }
 
     /// Counts changes of `project` that were not collected, because nobody followed it then: whoever follows since is told to
     /// fetch anew.
     pub(crate) fn skip(&self, project: ProjectId) {
         self.outgoing.note_changed(project);
-        self.miss(project);
+        self.channel(project).skip(Source::Own, self.env.elapsed());
     }
 
     /// Counts changes of `project` by other brains that were not heard, or that nobody here followed.
     pub(crate) fn miss(&self, project: ProjectId) {
-        self.channel(project).skip();
+        self.channel(project)
+            .skip(Source::Heard, self.env.elapsed());
     }
 
     /// Counts changes of any project that were not heard.
     pub(crate) fn miss_all(&self) {
         let channels: Vec<_> = lock(&self.channels).values().cloned().collect();
-        channels.iter().for_each(|channel| channel.skip());
+        let now = self.env.elapsed();
+        channels
+            .iter()
+            .for_each(|channel| channel.skip(Source::Heard, now));
+    }
+
+    /// What may have changed without an answer that said so.
+    pub(crate) const fn doubts(&self) -> &Doubts {
+        &self.doubts
+    }
+
+    /// The store answers again: whoever follows what may have changed meanwhile is told to fetch anew.
+    pub(crate) fn resolve_doubts(&self) {
+        let (everything, projects) = self.doubts.take();
+        if everything {
+            self.outgoing.everything();
+            self.miss_all();
+        }
+        projects.into_iter().for_each(|project| self.skip(project));
     }
 
     /// Whether anybody may want changes of `project`; saves the work of making them.
@@ -143,82 +172,6 @@ impl Hub {
     }
 }
 
-impl Channel {
-    fn new() -> Self {
-        Self {
-            ring: Mutex::new(Ring {
-                deltas: VecDeque::new(),
-                head: FIRST,
-                followed_at: Duration::ZERO,
-            }),
-            head: watch::Sender::new(FIRST),
-        }
-    }
-
-    fn is_followed(&self, now: Duration) -> bool {
-        let followed_at = lock(&self.ring).followed_at;
-        self.head.receiver_count() > 0
-            || (!followed_at.is_zero() && now.saturating_sub(followed_at) < LINGER)
-    }
-
-    fn push(&self, deltas: impl IntoIterator<Item = Delta>, now: Duration) {
-        let is_followed = self.is_followed(now);
-        let mut ring = lock(&self.ring);
-        for delta in deltas {
-            ring.head += 1;
-            if is_followed {
-                ring.deltas.push_back(Arc::new(delta));
-            }
-        }
-        if !is_followed {
-            ring.deltas.clear();
-        }
-        while ring.deltas.len() > RING_DELTAS {
-            ring.deltas.pop_front();
-        }
-        let head = ring.head;
-        drop(ring);
-        self.head.send_replace(head);
-    }
-
-    fn skip(&self) {
-        let mut ring = lock(&self.ring);
-        ring.head += 1;
-        ring.deltas.clear();
-        let head = ring.head;
-        drop(ring);
-        self.head.send_replace(head);
-    }
-
-    /// Notes that a reader is here.
-    pub(super) fn follow(&self, now: Duration) {
-        lock(&self.ring).followed_at = now.max(Duration::from_nanos(1));
-    }
-
-    /// The number of the latest change.
-    pub(super) fn head(&self) -> u64 {
-        lock(&self.ring).head
-    }
-
-    /// A view of the head that wakes when it moves.
-    pub(super) fn watch(&self) -> watch::Receiver<u64> {
-        self.head.subscribe()
-    }
-
-    /// The changes after `position` and the head; `None` when some of them are not kept any more.
-    pub(super) fn since(&self, position: u64) -> (u64, Option<Vec<Arc<Delta>>>) {
-        let ring = lock(&self.ring);
-        let missed = ring
-            .head
-            .checked_sub(position)
-            .and_then(|n| usize::try_from(n).ok());
-        let kept = missed
-            .and_then(|missed| ring.deltas.len().checked_sub(missed))
-            .map(|skip| ring.deltas.iter().skip(skip).cloned().collect());
-        (ring.head, kept)
-    }
-}
-
 /// Locks a mutex whose holders cannot leave it half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -226,6 +179,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::channel::{FIRST, RING_DELTAS};
     use super::super::subscription::LiveBody;
     use super::*;
     use z4j_core::id::AgentId;
@@ -329,7 +283,7 @@ mod tests {
         let (hub, project) = hub();
         hub.outgoing().turn(true);
         let mut reader = hub.subscribe(project, None);
-        hub.hear(project, [agent(1)]);
+        assert!(hub.hear(project, Duration::ZERO, [agent(1)]).is_empty());
         assert_eq!(agents(&reader.next().await.body), [1]);
         hub.miss_all();
         assert!(matches!(reader.next().await.body, LiveBody::Reset(_)));
@@ -337,6 +291,29 @@ mod tests {
         hub.publish(project, agent(2));
         hub.skip(project);
         assert_eq!(hub.outgoing().take(), [News::Changed { project }]);
+    }
+
+    #[tokio::test]
+    async fn what_may_have_changed_without_an_answer_is_a_reset_once_the_store_answers() {
+        let (hub, project) = hub();
+        hub.outgoing().turn(true);
+        let mut reader = hub.subscribe(project, None);
+        hub.resolve_doubts();
+        hub.publish(project, agent(1));
+        assert_eq!(
+            agents(&reader.next().await.body),
+            [1],
+            "nothing is in doubt"
+        );
+        assert_eq!(hub.outgoing().take().len(), 1);
+        hub.doubts().of(project);
+        hub.resolve_doubts();
+        assert!(matches!(reader.next().await.body, LiveBody::Reset(_)));
+        assert_eq!(hub.outgoing().take(), [News::Changed { project }]);
+        hub.doubts().of_everything();
+        hub.resolve_doubts();
+        assert!(matches!(reader.next().await.body, LiveBody::Reset(_)));
+        assert_eq!(hub.outgoing().take(), [News::Everything]);
     }
 
     #[tokio::test]

@@ -1,6 +1,9 @@
 //! What dashboards are told: changes of rows, numbered per project, held in a bounded ring for those who come back.
 
+mod channel;
+mod contested;
 mod delta;
+mod doubts;
 mod hub;
 mod outgoing;
 mod subscription;

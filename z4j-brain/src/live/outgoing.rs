@@ -52,8 +52,10 @@ impl Outgoing {
 
     /// Anything may have changed.
     pub(crate) fn everything(&self) {
-        self.lock().everything = true;
-        self.wake.notify_one();
+        if self.is_on.load(Ordering::Acquire) {
+            self.lock().everything = true;
+            self.wake.notify_one();
+        }
     }
 
     /// Waits until there is something to tell.
@@ -124,7 +126,7 @@ impl Rows {
             Delta::Task(task) => named(&mut self.tasks, &task.key.engine, &task.key.task_id),
             Delta::Worker { engine, name } => named(&mut self.workers, engine, name),
             Delta::Queue { engine, name } => named(&mut self.queues, engine, name),
-            Delta::Command(command) => self.commands.insert(command.id),
+            Delta::Command(id) => self.commands.insert(*id),
             Delta::Agent(id) => self.agents.insert(*id),
             Delta::Counters => !std::mem::replace(&mut self.counters, true),
         };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use z4j_core::env::Env;
 
+use super::channel::Channel;
 use super::delta::Delta;
-use super::hub::Channel;
 
 /// One reader of a project's changes. It holds a position and nothing else.
 #[derive(Debug)]

@@ -88,7 +88,8 @@ pub(crate) async fn rotate(
         at: now,
         audit: about(audit, "agent", id),
     };
-    let agent = shared.store.replace_token(replace).await?;
+    let agent = shared.store.replace_token(replace).await;
+    let agent = agent.inspect_err(|_| shared.hub.doubts().of(project))?;
     Ok(minted(
         shared,
         agent.ok_or(OpError::NotFound("agent"))?,
@@ -118,7 +119,8 @@ pub(crate) async fn revoke(
         at: shared.env.now(),
         audit: about(audit, "agent", id),
     };
-    let agent = shared.store.revoke_agent(revoke).await?;
+    let agent = shared.store.revoke_agent(revoke).await;
+    let agent = agent.inspect_err(|_| shared.hub.doubts().of(project))?;
     let agent = agent.ok_or(OpError::NotFound("agent"))?;
     shared.links.close_agent(id, CloseCode::Revoked);
     shared.hub.publish(project, Delta::Agent(id));

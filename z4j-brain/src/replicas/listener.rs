@@ -16,6 +16,9 @@ use crate::shared::Shared;
 /// A dashboard that fetches everything anew does it no more often than this.
 const RESET_INTERVAL: Duration = Duration::from_secs(2);
 
+/// How often rows are read again that change here while they are read; beyond it their followers fetch anew.
+const READS_MAX: u32 = 3;
+
 /// Projects whose followers must fetch anew.
 #[derive(Debug, Default)]
 struct Stale {
@@ -35,6 +38,14 @@ pub(super) async fn run(shared: &Shared, halt: &CancellationToken) {
             biased;
             () = halt.cancelled() => return,
             () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => stale.tell(shared),
+            contested = shared.hub.contested().take() => {
+                for (project, tasks) in contested {
+                    match tasks {
+                        Some(tasks) => read_again(shared, project, tasks.into_iter().collect(), &mut stale).await,
+                        None => _ = stale.projects.insert(project),
+                    }
+                }
+            }
             heard = announcements.next() => match heard {
                 Some(Heard::Announced(announcement)) => hear(shared, announcement, &mut stale).await,
                 Some(Heard::MayHaveMissed) => {
@@ -82,16 +93,57 @@ async fn tell(shared: &Shared, project: ProjectId, news: News, stale: &mut Stale
         // Who comes back later must see that something was missed.
         return shared.hub.miss(project);
     }
+    let began = shared.env.elapsed();
     match deltas(shared, project, news).await {
-        Ok(Some(deltas)) => shared.hub.hear(project, deltas),
+        Ok(Some(deltas)) => {
+            let contested = shared.hub.hear(project, began, deltas);
+            read_again(shared, project, contested, stale).await;
+        }
         Ok(None) => {
             stale.projects.insert(project);
         }
-        Err(error) => {
-            tracing::warn!(error = %chain(&error), "what another brain announced could not be read");
-            stale.projects.insert(project);
+        Err(error) => note_unread(project, &error, stale),
+    }
+}
+
+/// Reads tasks until none of them changes here meanwhile, and publishes them.
+async fn read_again(
+    shared: &Shared,
+    project: ProjectId,
+    mut keys: Vec<TaskKey>,
+    stale: &mut Stale,
+) {
+    for _ in 0..READS_MAX {
+        if keys.is_empty() {
+            return;
+        }
+        let began = shared.env.elapsed();
+        match tasks(shared, project, &keys).await {
+            Ok(deltas) => keys = shared.hub.hear(project, began, deltas),
+            Err(error) => return note_unread(project, &error, stale),
         }
     }
+    if !keys.is_empty() {
+        stale.projects.insert(project);
+    }
+}
+
+fn note_unread(project: ProjectId, error: &StoreError, stale: &mut Stale) {
+    tracing::warn!(error = %chain(error), "what brains changed could not be read");
+    stale.projects.insert(project);
+}
+
+async fn tasks(
+    shared: &Shared,
+    project: ProjectId,
+    keys: &[TaskKey],
+) -> Result<Vec<Delta>, StoreError> {
+    let mut deltas = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(usize::try_from(PAGE_ROWS_MAX).unwrap_or(usize::MAX)) {
+        let tasks = shared.store.tasks_by_keys(project, keys).await?;
+        deltas.extend(tasks.into_iter().map(|task| Delta::Task(Box::new(task))));
+    }
+    Ok(deltas)
 }
 
 /// The changes that news names, as they are now; `None` when it names none.
@@ -100,7 +152,6 @@ async fn deltas(
     project: ProjectId,
     news: News,
 ) -> Result<Option<Vec<Delta>>, StoreError> {
-    let store = &shared.store;
     let deltas = match news {
         News::Tasks {
             engine, task_ids, ..
@@ -109,19 +160,11 @@ async fn deltas(
                 .into_iter()
                 .map(|id| TaskKey::new(engine.clone(), id))
                 .collect();
-            let mut deltas = Vec::with_capacity(keys.len() + 1);
-            for keys in keys.chunks(usize::try_from(PAGE_ROWS_MAX).unwrap_or(usize::MAX)) {
-                let tasks = store.tasks_by_keys(project, keys).await?;
-                deltas.extend(tasks.into_iter().map(|task| Delta::Task(Box::new(task))));
-            }
+            let mut deltas = tasks(shared, project, &keys).await?;
             deltas.push(Delta::Counters);
             deltas
         }
-        News::Command { id, .. } => {
-            let command = store.command(project, id).await?;
-            let delta = |command| Delta::Command(Box::new(command));
-            command.into_iter().map(delta).collect()
-        }
+        News::Command { id, .. } => vec![Delta::Command(id)],
         News::Agent { id, .. } => vec![Delta::Agent(id)],
         News::Workers { engine, names, .. } => {
             let delta = |name: String| Delta::Worker {

@@ -51,9 +51,12 @@ fn note(shared: &Shared, done: Result<(), StoreError>) {
 
 async fn expire(shared: &Shared) -> Result<(), StoreError> {
     let now = shared.replicas.now(&shared.env);
-    for command in shared.store.expire_commands(now, EXPIRE_MAX).await? {
+    let expired = shared.store.expire_commands(now, EXPIRE_MAX).await;
+    for command in expired.inspect_err(|_| shared.hub.doubts().of_everything())? {
         shared.dispatcher.publish(shared, command);
     }
+    // A write was answered: what others have no answer for can be fetched by now.
+    shared.hub.resolve_doubts();
     Ok(())
 }
 
@@ -117,7 +120,12 @@ impl Holder {
 async fn work(shared: &Shared, grant: &LeaseGrant, maintains: bool) -> Result<(), StoreError> {
     let now = shared.env.now();
     let silent_after = shared.config.agents.worker_silent_after;
-    let workers = shared.store.sweep_workers(grant, now, silent_after).await?;
+    let workers = shared.store.sweep_workers(grant, now, silent_after).await;
+    let workers = workers.inspect_err(|error| {
+        if error.kind() != StoreErrorKind::Fenced {
+            shared.hub.doubts().of_everything();
+        }
+    })?;
     publish_workers(shared, &workers);
     if maintains {
         let advice = shared.store.maintain(grant, now).await?;

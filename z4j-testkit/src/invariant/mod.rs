@@ -20,6 +20,7 @@ mod poison_isolated;
 mod retry_same_answer;
 mod stored_once;
 mod storm_spread;
+mod stream_no_gap;
 mod unsafe_once;
 
 use crate::sim::Picture;
@@ -69,6 +70,7 @@ invariants!(
     audited,
     chain_linear,
     storm_spread,
+    stream_no_gap,
 );
 
 /// Slugs that the oracle and the driver report while a run goes on; some have a check at the end too.

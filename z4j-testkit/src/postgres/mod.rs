@@ -4,8 +4,10 @@
 //! 1. `DATABASE_URL`: a server of yours. Each test makes a database of its own there and drops it at its end.
 //! 2. Server programs on this machine (`Z4J_TEST_PG_BIN`, the search path, the usual folders): one temporary cluster for all
 //!    test processes of a run, also when they run as root. It stops by itself a few seconds after its last user is gone.
+//! 3. With the feature `containers`, a container engine such as Docker: one container for all test processes of a run, which
+//!    ends and is removed a minute after its last user is gone.
 //!
-//! Without either it fails with one sentence that says what is missing. It never skips.
+//! Without any of them it fails with one sentence that says what is missing. It never skips.
 //!
 //! ```no_run
 //! use z4j_testkit::postgres::Database;
@@ -17,7 +19,7 @@
 //! # }
 //! ```
 //!
-//! [`Cluster::durable`] is a server of the test's own, as safe as a real one, which it may stop, kill and freeze.
+//! [`Cluster::durable`] takes server programs in any case. It is a server of the test's own, as safe as a real one, which it may stop, kill and freeze.
 //! [`Bouncer`] is PgBouncer in transaction mode in front of a database.
 
 #![allow(
@@ -30,6 +32,8 @@
 mod admin;
 mod bouncer;
 mod cluster;
+#[cfg(feature = "containers")]
+mod container;
 mod database;
 mod programs;
 mod shared;

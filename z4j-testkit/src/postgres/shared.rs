@@ -67,7 +67,10 @@ pub(super) async fn url() -> Result<&'static str, ServerMissing> {
 }
 
 async fn start_or_join() -> Result<String, ServerMissing> {
-    let programs = Programs::find()?;
+    let programs = match Programs::find() {
+        Ok(programs) => programs,
+        Err(missing) => return elsewhere(missing).await,
+    };
     let joining = tokio::task::spawn_blocking(move || Joined::join(&programs));
     let joined = joining.await.expect("the fixture does not panic")?;
     let url = format!(
@@ -78,6 +81,20 @@ async fn start_or_join() -> Result<String, ServerMissing> {
     // The shared lock is held to the end of the process; the kernel gives it back.
     std::mem::forget(joined.in_use);
     Ok(url)
+}
+
+/// A server that is not a program of this machine. A folder that was named and is wrong is a mistake, and said as one.
+#[cfg(feature = "containers")]
+async fn elsewhere(missing: ServerMissing) -> Result<String, ServerMissing> {
+    if super::programs::variable("Z4J_TEST_PG_BIN").is_some() {
+        return Err(missing);
+    }
+    super::container::url(missing).await
+}
+
+#[cfg(not(feature = "containers"))]
+async fn elsewhere(missing: ServerMissing) -> Result<String, ServerMissing> {
+    Err(missing)
 }
 
 struct Joined {
@@ -100,7 +117,7 @@ impl Joined {
     }
 }
 
-fn lock_file(path: &Path) -> Result<File, ServerMissing> {
+pub(super) fn lock_file(path: &Path) -> Result<File, ServerMissing> {
     OpenOptions::new()
         .create(true)
         .append(true)
@@ -108,7 +125,7 @@ fn lock_file(path: &Path) -> Result<File, ServerMissing> {
         .map_err(|error| ServerMissing::new(format!("cannot open {}: {error}", path.display())))
 }
 
-fn unlockable(error: std::io::Error) -> ServerMissing {
+pub(super) fn unlockable(error: std::io::Error) -> ServerMissing {
     ServerMissing::new(format!(
         "cannot lock the folder of the test server: {error}"
     ))

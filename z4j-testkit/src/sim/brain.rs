@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::Router;
 use secrecy::SecretString;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use z4j_brain::access::PasswordSignIn;
 use z4j_brain::config::{BrainConfig, BrainSecrets};
 use z4j_brain::{Brain, BrainError};
 use z4j_core::store::Store;
 
 use super::clock::{self, SimClock};
+use super::dashboard;
 use super::network::{BrainNo, Door, Network};
 use super::oracle::Oracle;
 use super::world::Settings;
@@ -36,6 +37,15 @@ struct Running {
     tasks: Arc<Mutex<JoinSet<()>>>,
     run: JoinSet<Result<(), BrainError>>,
     stop: CancellationToken,
+    page: Page,
+}
+
+/// What a brain serves to browsers.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    pub(crate) router: Router,
+    /// Cancelled when the process has ended, and with it every connection.
+    pub(crate) gone: CancellationToken,
 }
 
 /// A machine that runs a brain.
@@ -117,6 +127,10 @@ impl Brains {
             tasks: Arc::clone(&tasks),
         };
         machine.running = Some(Running {
+            page: Page {
+                router: brain.router(),
+                gone: CancellationToken::new(),
+            },
             brain,
             tasks,
             run,
@@ -182,6 +196,12 @@ impl Brains {
         Some(running.brain.clone())
     }
 
+    /// What a running brain serves to browsers.
+    pub(crate) fn page(&self, no: BrainNo) -> Option<Page> {
+        let machines = self.lock();
+        Some(machines.get(&no)?.running.as_ref()?.page.clone())
+    }
+
     /// Sets a machine's clock off by so many microseconds.
     pub(crate) fn set_ahead(&self, no: BrainNo, micros: i64) {
         if let Some(machine) = self.lock().get(&no) {
@@ -229,7 +249,7 @@ pub(crate) fn build(
 ) -> Result<Brain, BrainError> {
     let mut config = BrainConfig::default();
     config.agents.heartbeat_interval = std::time::Duration::from_secs(HEARTBEAT_SECONDS);
-    Brain::builder(store, secrets(), PasswordSignIn::new())
+    Brain::builder(store, secrets(), dashboard::Door)
         .with_config(config)
         .with_env(clock::env(clock, seed, name))
         .build()
@@ -237,6 +257,7 @@ pub(crate) fn build(
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.page.gone.cancel();
         // A set that other clones of the door hold must end too.
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.abort_all();

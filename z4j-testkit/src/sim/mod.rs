@@ -2,7 +2,7 @@
 //!
 //! The network between them is ours: it delays, cuts, partitions, doubles, reorders, replays, spoils and loses frames. Brains
 //! and agents crash, move and come back; clocks jump; the database fails before a commit, after it, or not at all but late.
-//! An oracle sees every frame as it is sent and every write as it is made, and knows what was promised to whom. At the end
+//! Dashboards follow the live stream, lose it and come back, also at another brain. An oracle sees every frame as it is sent and every write as it is made, and knows what was promised to whom. At the end
 //! all faults are taken away, everything must settle within a minute, and the store is audited.
 //!
 //! Whoever writes a store runs brains on it through all this in their own tests:
@@ -25,6 +25,7 @@
 mod brain;
 mod chance;
 mod clock;
+mod dashboard;
 mod driver;
 mod fleet;
 mod network;
@@ -43,6 +44,8 @@ mod workload;
 mod world;
 
 pub use chance::Chance;
+pub use dashboard::DashboardBug;
+pub(crate) use dashboard::{DashboardPicture, ShownCommand, ShownTask};
 pub use outcome::Outcome;
 pub(crate) use picture::{Picture, StoredProject};
 pub use record::Violation;

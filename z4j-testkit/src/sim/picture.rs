@@ -11,6 +11,7 @@ use z4j_core::store::{
 };
 use z4j_core::time::Timestamp;
 
+use super::dashboard::DashboardPicture;
 use super::fleet::{AgentKind, Slot};
 use super::network::LinkNo;
 use super::record::Record;
@@ -55,6 +56,8 @@ pub(crate) struct Picture {
     pub(crate) streams: BTreeMap<StreamKey, (u64, Vec<StreamGap>)>,
     /// Events that published agents evicted, by agent: their buffers keep count.
     pub(crate) evicted: BTreeMap<AgentId, u64>,
+    /// What dashboards showed when all was quiet.
+    pub(crate) dashboards: Vec<DashboardPicture>,
 }
 
 impl Picture {
@@ -69,6 +72,7 @@ impl Picture {
             whole_links,
             streams: BTreeMap::new(),
             evicted,
+            dashboards: Vec::new(),
         }
     }
 

@@ -115,6 +115,10 @@ situations! {
     SecondHandLeft = "second-hand report left to its owner",
     /// A second-hand report was stored because the owner was not there.
     SecondHandKept = "second-hand report stored",
+    /// A dashboard came back and was told what it had missed, or what came next.
+    LiveResumed = "live client resumed",
+    /// A dashboard was told to fetch anew.
+    LiveReset = "live client reset",
     /// Two faults were in force at once.
     TwoFaults = "two faults at once",
 }

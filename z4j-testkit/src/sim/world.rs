@@ -16,6 +16,7 @@ use z4j_core::store::{AuditWrite, CreateProject, Store};
 
 use super::brain::{self, Brains};
 use super::clock::{BEGINNING, SimClock};
+use super::dashboard::Dashboards;
 use super::driver::Driver;
 use super::fleet::{Fleet, Slot};
 use super::network::Network;
@@ -26,7 +27,7 @@ use super::record::Record;
 use super::stock::Disk;
 use super::store::{FaultHooks, HookedStore, StoreWeather};
 use super::workload::Workload;
-use super::{AgentBug, Chance, Outcome, Picture, StoreWrap};
+use super::{AgentBug, Chance, DashboardBug, Outcome, Picture, StoreWrap};
 use crate::invariant;
 use crate::mem::MemStore;
 
@@ -45,6 +46,7 @@ pub(crate) struct Settings {
     pub(crate) wrap: Option<StoreWrap>,
     make_store: MakeStore,
     bug: Option<AgentBug>,
+    dashboard_bug: Option<DashboardBug>,
     has_jitter: bool,
 }
 
@@ -78,6 +80,7 @@ impl World {
                 wrap: None,
                 make_store,
                 bug: None,
+                dashboard_bug: None,
                 has_jitter: true,
             },
         }
@@ -106,6 +109,12 @@ impl World {
     /// The published agents make this mistake.
     pub const fn with_agent_bug(mut self, bug: AgentBug) -> Self {
         self.settings.bug = Some(bug);
+        self
+    }
+
+    /// Dashboards make this mistake.
+    pub const fn with_dashboard_bug(mut self, bug: DashboardBug) -> Self {
+        self.settings.dashboard_bug = Some(bug);
         self
     }
 
@@ -152,6 +161,7 @@ struct Run {
     /// With faults.
     faulty: Arc<dyn Store>,
     projects: Vec<ProjectId>,
+    dashboards: Dashboards,
     driver: Driver,
 }
 
@@ -184,15 +194,19 @@ impl Run {
         for slot in fleet.slots() {
             fleet.start(slot.no)?;
         }
+        let brains = Arc::new(brains);
+        let bug = settings.dashboard_bug;
+        let dashboards = Dashboards::open((seed, bug), &brains, &record, &projects);
         Ok(Self {
             seed,
+            dashboards,
             store,
             faulty,
             projects,
             driver: Driver {
                 plan,
                 network,
-                brains: Arc::new(brains),
+                brains,
                 fleet: Arc::new(fleet),
                 oracle,
                 store: weather,
@@ -218,6 +232,7 @@ impl Run {
         self.driver.chaos().await;
         life.shutdown().await;
         self.driver.heal();
+        self.dashboards.calm();
         self.driver.settle().await;
         tokio::time::sleep(DECLARE_WAIT).await;
         self.driver.check_ready().await;
@@ -229,6 +244,7 @@ impl Run {
         let record = driver.oracle.record().clone();
         driver.fleet.note_declared();
         let mut audit = Picture::new(driver.network.whole_links(), &driver.fleet.slots());
+        audit.dashboards = self.dashboards.close().await;
         for brain in driver.brains.all() {
             driver.brains.stop(brain).await;
         }

@@ -1,8 +1,11 @@
 //! Every invariant earns its place: bugs that real systems have had, each found by the simulator within 200 seeds.
 //!
-//! Each bug sits in a seam, around the store or in the model of the agent, and never in code that ships. *Stream cursor by
-//! sequence number* is not among them: nothing in layer F reads the live stream, and the reference store commits in the
-//! order of its numbers, so that a cursor cannot skip anything here; it belongs to real databases with several writers.
+//! Each bug sits in a seam, around the store, in the model of the agent or in the dashboard's, and never in code that ships.
+//!
+//! *Stream cursor by sequence number* is what decision 8 rejects: a table of changes that each brain reads on from the
+//! highest number that it saw, so that a row that commits late is skipped. Here announcements go through such a table. That
+//! alone is no bug, because announcements carry their sender's own count and beats carry its latest number: the gap is
+//! noticed and costs a `reset`. It becomes one when the reader takes the position in the table for the count.
 #![cfg(feature = "simulator")]
 #![allow(
     clippy::panic,
@@ -10,16 +13,19 @@
     reason = "the helpers of tests fail as tests do"
 )]
 
+mod live;
 mod stores;
 
 use std::sync::Arc;
 
 use z4j_core::store::Store;
 use z4j_testkit::mem::MemStore;
-use z4j_testkit::sim::{AgentBug, HookedStore, StoreHooks, World};
+use z4j_testkit::sim::{AgentBug, DashboardBug, HookedStore, StoreHooks, World};
 
 /// A bug must be found within so many seeds.
 const SEEDS: u64 = 200;
+/// A design that is sound although it looks like a bug must hold for so many.
+const SOUND_SEEDS: u64 = 30;
 
 /// Runs seeds until one of `slugs` is broken, and says at which.
 fn is_found(name: &str, slugs: &[&str], world: impl Fn(u64) -> World) {
@@ -143,5 +149,51 @@ fn a_lease_without_fencing_is_found() {
 fn an_audit_entry_outside_the_transaction_is_found() {
     is_found("audit outside the transaction", &["audited"], |seed| {
         inside(seed, stores::AuditApart::default)
+    });
+}
+
+#[test]
+fn a_stream_cursor_by_sequence_number_is_found() {
+    is_found(
+        "stream cursor by sequence number",
+        &["stream_no_gap"],
+        |seed| inside(seed, || live::Tailed::new(live::Count::Position)),
+    );
+}
+
+#[test]
+fn what_a_cursor_by_sequence_number_skips_is_noticed_by_the_count_of_its_sender() {
+    for seed in 1..=SOUND_SEEDS {
+        inside(seed, || live::Tailed::new(live::Count::Sender))
+            .run()
+            .assert_sound();
+    }
+}
+
+#[test]
+fn a_change_of_a_commit_that_is_not_told_is_found() {
+    is_found("change not told", &["stream_no_gap"], |seed| {
+        around(seed, live::ChangeUntold::default)
+    });
+}
+
+#[test]
+fn a_stream_that_resumes_one_change_too_late_is_found() {
+    is_found("resumed one late", &["stream_no_gap"], |seed| {
+        World::new(seed).with_dashboard_bug(DashboardBug::ResumedOneLate)
+    });
+}
+
+#[test]
+fn a_dashboard_that_forgets_where_it_was_is_found() {
+    is_found("last id forgotten", &["stream_no_gap"], |seed| {
+        World::new(seed).with_dashboard_bug(DashboardBug::IdForgotten)
+    });
+}
+
+#[test]
+fn a_dashboard_that_ignores_a_reset_is_found() {
+    is_found("reset ignored", &["stream_no_gap"], |seed| {
+        World::new(seed).with_dashboard_bug(DashboardBug::ResetIgnored)
     });
 }

@@ -54,7 +54,8 @@ pub(crate) async fn issue(
         .link_for(shared, project, agent_id, wanted);
     let mut command = draft(shared, requester, project, &request, &task, (id, agent_id));
     command.claim_for = link.as_ref().map(|link| link.id);
-    match shared.store.issue_command(command).await? {
+    let issued = shared.store.issue_command(command).await;
+    match issued.inspect_err(|_| shared.hub.doubts().of(project))? {
         IssueOutcome::Issued(row) => {
             match link.filter(|_| row.state == CommandState::Dispatched) {
                 Some(link) => shared.dispatcher.send(shared, &link, row.clone()).await,

@@ -106,7 +106,8 @@ impl StoreWeather {
         let mut state = self.lock();
         let State { chance, faults } = &mut *state;
         let mut fate = Fate::default();
-        if is_write && chance.happens(200) {
+        // What was read may be old by the time it arrives.
+        if chance.happens(if is_write { 200 } else { 60 }) {
             fate.wait = chance.ms(1, 8);
         }
         for (_, fault) in faults {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_core::stream::BoxStream;
 use z4j_core::id::{LinkId, ProjectId};
 use z4j_core::store::{
-    AdvanceCommand, AdvanceOutcome, ClaimCommands, CommandRow, ForgetOutcome, ForgetReplica,
-    IngestBatch, IngestReceipt, IssueCommand, IssueOutcome, LeaseOutcome, LeaseRequest, StateCount,
-    Store, StoreError,
+    AdvanceCommand, AdvanceOutcome, Announcement, BeatOutcome, ClaimCommands, CommandRow,
+    ForgetOutcome, ForgetReplica, Heard, IngestBatch, IngestReceipt, IssueCommand, IssueOutcome,
+    LeaseOutcome, LeaseRequest, ReplicaBeat, StateCount, Store, StoreError,
 };
 use z4j_core::time::Timestamp;
 
@@ -139,6 +140,31 @@ pub trait StoreHooks: std::fmt::Debug + Send + Sync + 'static {
         request: LeaseRequest,
     ) -> Result<LeaseOutcome, StoreError> {
         store.try_lease(request).await
+    }
+
+    /// In place of [`z4j_core::store::Coordination::beat`].
+    ///
+    /// # Errors
+    /// As there.
+    async fn beat(&self, store: &dyn Store, beat: ReplicaBeat) -> Result<BeatOutcome, StoreError> {
+        store.beat(beat).await
+    }
+
+    /// In place of [`z4j_core::store::Coordination::announce`].
+    ///
+    /// # Errors
+    /// As there.
+    async fn announce(
+        &self,
+        store: &dyn Store,
+        announcement: Announcement,
+    ) -> Result<(), StoreError> {
+        store.announce(announcement).await
+    }
+
+    /// In place of [`z4j_core::store::Coordination::announcements`].
+    fn announcements(&self, store: &dyn Store) -> BoxStream<'static, Heard> {
+        store.announcements()
     }
 }
 

@@ -84,7 +84,7 @@ impl CommandStore for HookedStore {
 impl Coordination for HookedStore {
     async fn beat(&self, beat: ReplicaBeat) -> Result<BeatOutcome, StoreError> {
         self.hooks.before("beat", true).await?;
-        let done = self.inner.beat(beat).await?;
+        let done = self.hooks.beat(&*self.inner, beat).await?;
         self.hooks.after("beat", true).await?;
         Ok(done)
     }
@@ -116,13 +116,13 @@ impl Coordination for HookedStore {
 
     async fn announce(&self, announcement: Announcement) -> Result<(), StoreError> {
         self.hooks.before("announce", true).await?;
-        let done = self.inner.announce(announcement).await?;
+        let done = self.hooks.announce(&*self.inner, announcement).await?;
         self.hooks.after("announce", true).await?;
         Ok(done)
     }
 
     fn announcements(&self) -> BoxStream<'static, Heard> {
-        self.inner.announcements()
+        self.hooks.announcements(&*self.inner)
     }
 
     fn wakeups(&self, topic: Topic) -> BoxStream<'static, ()> {
