@@ -15,7 +15,9 @@
 mod brain;
 mod commands;
 mod database;
+mod database_link;
 #[path = "../support/fleet.rs"]
 mod fleet;
+mod links;
 mod replicas;
 mod world;
