@@ -16,8 +16,11 @@ mod brain;
 mod commands;
 mod database;
 mod database_link;
+mod disk;
 #[path = "../support/fleet.rs"]
 mod fleet;
 mod links;
 mod replicas;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
 mod world;
