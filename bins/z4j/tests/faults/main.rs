@@ -16,6 +16,7 @@ mod brain;
 mod commands;
 mod database;
 mod database_link;
+mod descriptors;
 mod disk;
 #[path = "../support/fleet.rs"]
 mod fleet;
