@@ -21,6 +21,7 @@ mod disk;
 #[path = "../support/fleet.rs"]
 mod fleet;
 mod links;
+mod pause;
 mod replicas;
 #[path = "../support/small_disk.rs"]
 mod small_disk;
