@@ -26,6 +26,7 @@ mod routes;
 mod serve;
 mod setup;
 mod slots;
+mod spare;
 mod state;
 mod stats;
 mod stream;

@@ -28,6 +28,7 @@ use super::assemble;
 use super::frame::HEADERS_MAX;
 use super::peer::Peer;
 use super::slots::Slots;
+use super::spare::{Spare, is_shortage};
 use super::state::Web;
 use crate::Brain;
 
@@ -39,7 +40,7 @@ const FIRST_BYTE_WAIT: Duration = Duration::from_secs(5);
 const HEADERS_WAIT: Duration = Duration::from_secs(10);
 /// Room for a request's head and what a body is read into; it grows to this and is not there while a socket sleeps.
 const BUFFER_BYTES: usize = 64 << 10;
-/// After an accept failed for want of file descriptors.
+/// After an accept failed for a reason that is not known to pass.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
 
@@ -52,7 +53,9 @@ const DRAIN_WAIT: Duration = Duration::from_secs(10);
 /// When the listener is not one.
 pub async fn serve(listener: TcpListener, brain: Brain, stop: CancellationToken) -> io::Result<()> {
     listener.local_addr()?;
-    let web = Web::new(Arc::clone(brain.shared()), stop.clone());
+    let mut spare = Spare::of(&listener);
+    let shared = Arc::clone(brain.shared());
+    let web = Web::new(Arc::clone(&shared), stop.clone());
     let mut working = tokio::spawn(brain.run(stop.clone()));
     let server = Arc::new(Server {
         router: assemble(&web),
@@ -70,6 +73,9 @@ pub async fn serve(listener: TcpListener, brain: Brain, stop: CancellationToken)
         };
         match accepted {
             Ok((stream, address)) => server.admit(stream, address),
+            Err(fault) if is_shortage(&fault) => {
+                spare.turn_away(&listener, shared.env.elapsed()).await;
+            }
             Err(fault) => {
                 tracing::warn!(error = %fault, "a connection could not be accepted");
                 sleep(ACCEPT_PAUSE).await;

@@ -195,7 +195,7 @@ async fn ingest(shared: &Shared, batch: IngestBatch) -> Result<IngestReceipt, St
     let result = shared.store.ingest(batch).await;
     match &result {
         Ok(_) => {
-            if shared.health.heal() {
+            if shared.health.release() {
                 tracing::info!("the store takes events again");
             }
         }
@@ -203,7 +203,7 @@ async fn ingest(shared: &Shared, batch: IngestBatch) -> Result<IngestReceipt, St
         Err(error) if error.kind() == StoreErrorKind::StreamHole => {}
         Err(error) => {
             shared.metrics.store_fault(error.kind().as_str());
-            if shared.health.fail(error) {
+            if shared.health.hold(error) {
                 tracing::error!(error = %chain(error), "events are not stored and not acknowledged");
             }
         }
@@ -215,7 +215,7 @@ async fn ingest(shared: &Shared, batch: IngestBatch) -> Result<IngestReceipt, St
 async fn store_is_sound(shared: &Shared) -> bool {
     let is_sound = shared.store.probe(shared.env.now()).await.is_ok();
     if is_sound {
-        shared.health.heal();
+        shared.health.release();
     }
     is_sound
 }

@@ -17,6 +17,8 @@ pub(crate) struct Health {
 struct Known {
     is_running: bool,
     fault: Option<StoreErrorKind>,
+    /// Events that were refused are still in memory.
+    do_events_wait: bool,
     warnings: Vec<String>,
     /// By who says it.
     advice: BTreeMap<&'static str, Vec<String>>,
@@ -45,9 +47,25 @@ impl Health {
         before != Some(error.kind())
     }
 
+    /// Events were refused and wait for a store that takes them. True as in [`Self::fail`].
+    pub(crate) fn hold(&self, error: &StoreError) -> bool {
+        self.lock().do_events_wait = true;
+        self.fail(error)
+    }
+
+    /// Events wait no more. True when the store counted as faulty before.
+    pub(crate) fn release(&self) -> bool {
+        let mut known = self.lock();
+        known.do_events_wait = false;
+        known.fault.take().is_some()
+    }
+
     /// A write succeeded. True when the store counted as faulty before.
+    ///
+    /// While events wait it proves nothing: a full disk still has room for a probe in pages that are there.
     pub(crate) fn heal(&self) -> bool {
-        self.lock().fault.take().is_some()
+        let mut known = self.lock();
+        !known.do_events_wait && known.fault.take().is_some()
     }
 
     /// What a probe found.
@@ -125,4 +143,23 @@ pub(crate) const fn is_passing(kind: StoreErrorKind) -> bool {
             | StoreErrorKind::SchemaTooOld
             | StoreErrorKind::Damaged
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_that_fits_does_not_heal_a_store_that_refuses_events() {
+        let health = Health::default();
+        health.start();
+        let full = StoreError::new(StoreErrorKind::Full, "ingest");
+        assert!(health.hold(&full), "news");
+        assert!(!health.heal(), "events still wait");
+        assert_eq!(health.reasons(), [sentence(StoreErrorKind::Full)]);
+        assert!(!health.hold(&full), "said once");
+        assert!(health.release());
+        assert!(health.reasons().is_empty());
+        assert!(health.fail(&full) && health.heal(), "no events wait");
+    }
 }

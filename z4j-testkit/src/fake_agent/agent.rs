@@ -106,7 +106,10 @@ impl FakeAgent {
         let stream = CutStream::new(tcp, cutter.clone());
         let request = ClientRequestBuilder::new(config.uri.clone())
             .with_header(AUTHORIZATION.as_str(), format!("Bearer {}", config.token));
-        let upgraded = tokio_tungstenite::client_async(request, stream).await;
+        // A peer that takes the connection and says nothing is a fault of its own.
+        let upgrade = tokio_tungstenite::client_async(request, stream);
+        let upgraded = tokio::time::timeout(limits::HELLO_WAIT, upgrade).await;
+        let upgraded = upgraded.map_err(|_| FakeAgentError::TimedOut("the upgrade"))?;
         let (socket, _): (Socket, _) = upgraded.map_err(|error| match error {
             SocketError::Http(response) => FakeAgentError::Refused(response.status().as_u16()),
             other => FakeAgentError::socket(other),

@@ -19,6 +19,8 @@ use crate::world::World;
 const TASK: &str = "order-of-a-person";
 /// Between two orders.
 const ORDER_EVERY: Duration = Duration::from_millis(40);
+/// A brain that does not answer by then is left for the next one.
+const ORDER_WAIT: Duration = Duration::from_secs(2);
 /// A command's time-out, the ten seconds after it, and time to look.
 const SETTLE_WAIT: Duration = Duration::from_secs(90);
 
@@ -163,8 +165,10 @@ async fn order(rest: Rest, urls: Vec<String>, stop: CancellationToken) -> usize 
             break;
         }
         let path = "/projects/default/commands/retry-task";
-        // A brain that was just killed answers nothing; whether the command was written is then not known.
-        if let Ok(answer) = rest.at(url).post(path, &body).await {
+        let brain = rest.at(url);
+        let answer = tokio::time::timeout(ORDER_WAIT, brain.post(path, &body)).await;
+        // A brain that was just killed or paused answers nothing; whether the command was written is then not known.
+        if let Ok(Ok(answer)) = answer {
             accepted += usize::from(answer.status == 202);
         }
         tokio::time::sleep(ORDER_EVERY).await;

@@ -18,7 +18,7 @@ async fn terminate_backends(world: &World) -> usize {
 }
 
 /// Waits until `/health/ready` answers this.
-async fn ready(port: u16, wanted: u16) {
+pub(crate) async fn ready(port: u16, wanted: u16) {
     let answered = async {
         while status(port, "/health/ready", "") != Some(wanted) {
             tokio::time::sleep(Duration::from_millis(20)).await;

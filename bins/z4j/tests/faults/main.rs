@@ -15,7 +15,14 @@
 mod brain;
 mod commands;
 mod database;
+mod database_link;
+mod descriptors;
+mod disk;
 #[path = "../support/fleet.rs"]
 mod fleet;
+mod links;
+mod pause;
 mod replicas;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
 mod world;
