@@ -94,3 +94,37 @@ fn a_start_long_after_the_end_runs_again_whatever_was_received() {
     events.push(event(EventKind::TaskStarted, 5_447_001, "{}"));
     assert_eq!(record(&events).state(), TaskState::Started);
 }
+
+/// As a published agent reported a task that asked twice to be tried again and ended each attempt at once.
+fn two_retries() -> Vec<TaskEvent> {
+    let times = [
+        (EventKind::TaskReceived, 0),
+        (EventKind::TaskStarted, 11_000),
+        (EventKind::TaskReceived, 20_500),
+        (EventKind::TaskRetried, 30_700),
+        // The third attempt's, before the late stamp of the second one's start.
+        (EventKind::TaskReceived, 1_015_700),
+        (EventKind::TaskStarted, 1_024_900),
+        (EventKind::TaskRetried, 1_028_800),
+        (EventKind::TaskStarted, 2_015_800),
+        (EventKind::TaskSucceeded, 2_019_500),
+    ];
+    let event = |(kind, micros)| event(kind, micros, r#"{"worker":"w1@h"}"#);
+    times.into_iter().map(event).collect()
+}
+
+#[test]
+fn a_receipt_that_overtook_a_late_start_belongs_to_the_attempt_after_it() {
+    let record = record(&two_retries());
+    let view = record.view();
+    assert_eq!((view.state, view.retry_count), (TaskState::Success, 2));
+    assert_eq!(view.received_at, Some(at(1_015_700)));
+    assert_eq!(view.started_at, Some(at(2_015_800)));
+}
+
+#[test]
+fn the_only_receipt_of_an_attempt_is_not_given_to_the_one_after_it() {
+    let mut events = two_retries();
+    events.remove(2);
+    assert_eq!(record(&events).view().received_at, None);
+}

@@ -117,11 +117,30 @@ impl Attempts {
             match mark {
                 Mark::Received => return Some(*time),
                 Mark::Retried | Mark::Ended => is_past_end = true,
-                Mark::Began if is_past_end => return None,
+                Mark::Began if is_past_end => return self.overtaken_by(*time),
                 Mark::Began => {}
             }
         }
         None
+    }
+
+    /// The receipt that lies before the start at `began_at` and belongs to the attempt after it.
+    ///
+    /// Starts are stamped when an agent looks at the broker, some 10 ms late: an attempt that ends at once has handed out the
+    /// next one by then. It shows by a receipt on each side of the end before: the earlier one is this attempt's own.
+    fn overtaken_by(&self, began_at: Timestamp) -> Option<Timestamp> {
+        let before = (began_at, Mark::Began);
+        let marks: Vec<_> = self.marks().filter(|entry| *entry < before).collect();
+        let mut marks = marks
+            .iter()
+            .rev()
+            .take_while(|(_, mark)| *mark != Mark::Began);
+        let (latest, Mark::Received) = marks.next()? else {
+            return None;
+        };
+        let mut own = marks.skip_while(|(_, mark)| *mark == Mark::Received);
+        own.any(|(_, mark)| *mark == Mark::Received)
+            .then_some(*latest)
     }
 
     /// How many attempts followed, or are about to follow, another one.
