@@ -29,6 +29,7 @@ pub(crate) struct Connector {
     config: Config,
     tls: Option<MakeRustlsConnect>,
     url: PgUrl,
+    after_connect: Option<&'static str>,
 }
 
 impl Connector {
@@ -55,22 +56,27 @@ impl Connector {
             config,
             tls: tls::connector(url)?,
             url: url.clone(),
+            after_connect: session.after_connect,
         })
     }
 
     /// A connection, whose notifications go to `ear`.
     pub(crate) async fn connect(&self, ear: Option<Ear>) -> Result<Line, Fault> {
         let made = async {
-            match &self.tls {
+            let line = match &self.tls {
                 None => {
                     let (client, connection) = self.config.connect(NoTls).await?;
-                    Ok(Line::drive(client, connection, ear))
+                    Line::drive(client, connection, ear)
                 }
                 Some(tls) => {
                     let (client, connection) = self.config.connect(tls.clone()).await?;
-                    Ok(Line::drive(client, connection, ear))
+                    Line::drive(client, connection, ear)
                 }
+            };
+            if let Some(told) = self.after_connect {
+                line.client.batch_execute(told).await?;
             }
+            Ok(line)
         };
         tokio::time::timeout(CONNECT_WAIT, made)
             .await

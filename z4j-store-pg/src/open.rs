@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::ingest::Ingest;
 use crate::listen::Listener;
 use crate::migrate;
-use crate::session::Session;
+use crate::session::{PLAN_ONCE, Session};
 use crate::store::Inner;
 use crate::tasks::Mover;
 use crate::url::PgUrl;
@@ -44,10 +44,23 @@ pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
         config.env.clone(),
         config.write_time_max,
     );
+    let after_connect = session.after_connect;
+    let mut pool_options = options(&config.main_url(), &session);
+    if !session.is_pooled {
+        pool_options = pool_options.options([PLAN_ONCE]);
+    }
     let pool = PgPoolOptions::new()
         .max_connections(config.connections)
         .acquire_timeout(config.connection_wait)
         .test_before_acquire(false)
+        .after_connect(move |conn, _| {
+            Box::pin(async move {
+                if let Some(told) = after_connect {
+                    sqlx::raw_sql(told).execute(conn).await?;
+                }
+                Ok(())
+            })
+        })
         .before_acquire(|conn, meta| {
             Box::pin(async move {
                 if meta.idle_for > IDLE_TRUSTED {
@@ -56,7 +69,7 @@ pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
                 Ok(true)
             })
         })
-        .connect_lazy_with(options(&config.main_url(), &session));
+        .connect_lazy_with(pool_options);
     let mover = Mover::start(pool.clone(), session.clone());
     Ok(Inner {
         config,
@@ -104,8 +117,14 @@ pub(crate) async fn connect(url: &PgUrl, session: &Session) -> Result<PgConnecti
         let sentence = format!("the database at {url} cannot be used: {why}");
         Fault::refused(StoreErrorKind::Unavailable, sentence)
     };
-    let connecting = tokio::time::timeout(CONNECT_WAIT, PgConnection::connect_with(&options));
-    match connecting.await {
+    let connecting = async {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        if let Some(told) = session.after_connect {
+            sqlx::raw_sql(told).execute(&mut connection).await?;
+        }
+        Ok(connection)
+    };
+    match tokio::time::timeout(CONNECT_WAIT, connecting).await {
         Err(_) => Err(refused(format!(
             "it did not answer within {} s; check the host and port of the database URL and that the server runs",
             CONNECT_WAIT.as_secs()

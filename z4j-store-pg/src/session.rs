@@ -14,16 +14,26 @@ const SCHEMA_BYTES_MAX: usize = 63;
 
 /// A commit that the server would acknowledge before it is on disk is waited for all the same; stronger settings stay.
 const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
+/// The same for as long as a connection lasts, whatever the server's configuration becomes meanwhile.
+const DURABLE_SESSION: &str = "SELECT set_config('synchronous_commit', \
+    CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)";
+/// For connections whose statements are looked up by key: planning one again each time takes longer than running it. Those
+/// whose plan hangs on their values say so in their transaction. Batches are planned as the server sees fit: a plan that was
+/// made for a batch into empty tables is ten times too slow soon after.
+pub(crate) const PLAN_ONCE: (&str, &str) = ("plan_cache_mode", "force_generic_plan");
 
 /// How transactions begin, and what a connection says when it starts.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
-    /// Begins a transaction that writes; its commit is durable whatever the server's default is.
+    /// Begins a transaction that writes; its commit is durable whatever the server's default is, on a connection that was
+    /// told [`Self::after_connect`].
     pub(crate) begin_write: SqlStr,
     /// Begins a transaction that reads one snapshot.
     pub(crate) begin_read: SqlStr,
     /// Settings for the start of a connection; none behind PgBouncer, which refuses them.
     pub(crate) startup: Vec<(&'static str, String)>,
+    /// What a connection is told once; none behind PgBouncer, where the next transaction may run on another one.
+    pub(crate) after_connect: Option<&'static str>,
     /// Whether a statement outside a transaction, or one prepared by name, may meet another server connection.
     pub(crate) is_pooled: bool,
 }
@@ -45,9 +55,6 @@ impl Session {
             startup.push(("statement_timeout", read_limit.to_string()));
             // Compiling a plan takes longer than any of our queries.
             startup.push(("jit", "off".to_owned()));
-            // Our statements are looked up by key: planning one again each time takes longer than running it. Those whose
-            // plan hangs on their values say so in their transaction.
-            startup.push(("plan_cache_mode", "force_generic_plan".to_owned()));
             startup.push((
                 "idle_in_transaction_session_timeout",
                 (2 * write_limit).to_string(),
@@ -56,8 +63,14 @@ impl Session {
                 startup.push(("search_path", schema.to_owned()));
             }
         }
+        // Asked of each connection once where that lasts: it costs a transaction as much as a lookup by key does.
+        let durable = if is_pooled {
+            format!("; {DURABLE}")
+        } else {
+            String::new()
+        };
         let begin_write = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED; {each}SET LOCAL statement_timeout = {write_limit}; {DURABLE}"
+            "BEGIN ISOLATION LEVEL READ COMMITTED; {each}SET LOCAL statement_timeout = {write_limit}{durable}"
         );
         let begin_read = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {each}SET LOCAL statement_timeout = {read_limit}"
@@ -66,6 +79,7 @@ impl Session {
             begin_write: AssertSqlSafe(begin_write).into_sql_str(),
             begin_read: AssertSqlSafe(begin_read).into_sql_str(),
             startup,
+            after_connect: (!is_pooled).then_some(DURABLE_SESSION),
             is_pooled,
         })
     }
@@ -78,6 +92,7 @@ impl Session {
             begin_write: "BEGIN".into_sql_str(),
             begin_read: "BEGIN".into_sql_str(),
             startup: Vec::new(),
+            after_connect: None,
             is_pooled: false,
         }
     }
