@@ -132,25 +132,20 @@ impl Database {
 /// Moves all texts to where searches find them by index. The index is built anew, which for millions of rows is many times
 /// faster than one row after another.
 async fn move_texts(client: &Client) -> anyhow::Result<()> {
-    const INDEX: &str = "SELECT indexdef FROM pg_indexes WHERE indexname = 'task_texts_by_trigram'";
-    const MOVE: &str = "WITH moved AS (DELETE FROM task_texts_new RETURNING project_id, engine, task_id, text) \
-        INSERT INTO task_texts (project_id, engine, task_id, text) SELECT project_id, engine, task_id, text FROM moved";
-    let index: Option<String> = client
-        .query_opt(INDEX, &[])
-        .await?
-        .map(|row| row.get("indexdef"));
-    if index.is_some() {
-        client
-            .batch_execute("DROP INDEX task_texts_by_trigram")
-            .await?;
-    }
+    const INDEX: &str = "SELECT replace(indexdef, ' ON ONLY ', ' ON ') AS indexdef FROM pg_indexes WHERE indexname = 'task_texts_by_gram'";
+    const MOVE: &str = "WITH moved AS (DELETE FROM task_texts_new RETURNING project_id, at, engine, task_id, words) \
+        INSERT INTO task_texts (project_id, at, engine, task_id, words) \
+        SELECT project_id, at, engine, task_id, words FROM moved";
+    let index = client.query_one(INDEX, &[]).await?;
+    let index: String = index.get("indexdef");
+    client
+        .batch_execute("DROP INDEX task_texts_by_gram")
+        .await?;
     client.batch_execute(MOVE).await?;
-    if let Some(index) = index {
-        client
-            .batch_execute("SET maintenance_work_mem = '1GB'")
-            .await?;
-        client.batch_execute(&index).await?;
-    }
+    client
+        .batch_execute("SET maintenance_work_mem = '1GB'")
+        .await?;
+    client.batch_execute(&index).await?;
     Ok(())
 }
 

@@ -25,7 +25,7 @@
 //! # Rights
 //! The role that migrates owns the tables. A role that only serves needs `SELECT, INSERT, UPDATE, DELETE` on them, of which
 //! `SELECT, INSERT` are enough on `audit_entries` and `SELECT` on `z4j_migrations`; the right to `CREATE` in the schema lets
-//! it make the days of events by itself.
+//! it make the days of events and of searched words by itself.
 //!
 //! # Text
 //! PostgreSQL has no NUL in text. It is kept as U+FDD0 and a zero, and comes back as it was.
@@ -41,6 +41,7 @@ mod commands;
 mod config;
 mod connect;
 mod coordination;
+mod day;
 mod db;
 mod fault;
 mod fleet;

@@ -31,6 +31,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "state before receipt and runtime",
         sql: include_str!("../migrations/0002_state_before_receipt_and_runtime.sql"),
     },
+    Migration {
+        version: 3,
+        name: "words by day and unended",
+        sql: include_str!("../migrations/0003_words_by_day_and_unended.sql"),
+    },
 ];
 
 /// What a migration did.

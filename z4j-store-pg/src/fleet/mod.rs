@@ -57,14 +57,14 @@ impl FleetStore for PgStore {
     }
 
     async fn agents(&self, project: ProjectId) -> Result<Vec<AgentRow>, StoreError> {
-        self.read_snapshot("agents", &project, |db, project| {
+        self.read("agents", &project, |db, project| {
             Box::pin(profile::all(db, *project))
         })
         .await
     }
 
     async fn agent(&self, project: ProjectId, id: AgentId) -> Result<Option<AgentRow>, StoreError> {
-        self.read_snapshot("agent", &(project, id), |db, (project, id)| {
+        self.read("agent", &(project, id), |db, (project, id)| {
             Box::pin(profile::find(db, *project, *id))
         })
         .await

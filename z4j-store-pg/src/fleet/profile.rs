@@ -1,10 +1,7 @@
 //! Agents as people see them.
 
-use std::collections::HashMap;
-
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgRow;
-use uuid::Uuid;
 use z4j_core::id::{AgentId, LinkId, ProjectId, ReplicaId};
 use z4j_core::store::{AgentProfile, AgentRow, LinkRow, RefusalRow};
 
@@ -12,54 +9,55 @@ use crate::db::Db;
 use crate::fault::Fault;
 use crate::row;
 
-const SELECT: &str = "SELECT id, project_id, name, created_at, revoked_at, last_connected_at, last_seen_at, framework, \
-    agent_version, protocol_version, host, engines, schedulers, capabilities, buffer_entries, health, telemetry_loss, \
-    refused_at, refused_code, refused_message, refused_skew_ms, refused_total FROM agents";
+/// One row for each link, or one for an agent without any: commands wait for this, so it is one way to the server and back.
+const SELECT: &str = "SELECT a.id, a.project_id, a.name, a.created_at, a.revoked_at, a.last_connected_at, a.last_seen_at, \
+    a.framework, a.agent_version, a.protocol_version, a.host, a.engines, a.schedulers, a.capabilities, a.buffer_entries, \
+    a.health, a.telemetry_loss, a.refused_at, a.refused_code, a.refused_message, a.refused_skew_ms, a.refused_total, \
+    l.id AS link_id, l.replica_id AS link_replica, l.worker_id AS link_worker, l.worker_role AS link_role, l.pid AS link_pid, \
+    l.connected_at AS link_connected_at, l.last_seen_at AS link_last_seen_at, l.engines AS link_engines, \
+    l.capabilities AS link_capabilities \
+    FROM agents a LEFT JOIN links l ON l.agent_id = a.id";
 
 pub(super) async fn find(
     db: &mut Db<'_>,
     project: ProjectId,
     id: AgentId,
 ) -> Result<Option<AgentRow>, Fault> {
-    let sql = format!("{SELECT} WHERE id = $1 AND project_id = $2");
-    let found = db
+    let sql =
+        format!("{SELECT} WHERE a.id = $1 AND a.project_id = $2 ORDER BY l.connected_at, l.id");
+    let rows = db
         .sql(AssertSqlSafe(sql))
         .bind(*id.as_uuid())
         .bind(*project.as_uuid())
-        .fetch_optional(db.conn())
+        .fetch_all(db.conn())
         .await?;
-    let agents = found.iter().map(read).collect::<Result<_, _>>()?;
-    Ok(with_links(db, agents).await?.pop())
+    Ok(with_links(&rows)?.pop())
 }
 
 pub(super) async fn all(db: &mut Db<'_>, project: ProjectId) -> Result<Vec<AgentRow>, Fault> {
-    let sql = format!("{SELECT} WHERE project_id = $1 ORDER BY revoked_at IS NOT NULL, name, id");
+    let sql = format!(
+        "{SELECT} WHERE a.project_id = $1 ORDER BY a.revoked_at IS NOT NULL, a.name, a.id, l.connected_at, l.id"
+    );
     let rows = db
         .sql(AssertSqlSafe(sql))
         .bind(*project.as_uuid())
         .fetch_all(db.conn())
         .await?;
-    let agents = rows.iter().map(read).collect::<Result<_, _>>()?;
-    with_links(db, agents).await
+    with_links(&rows)
 }
 
-async fn with_links(db: &mut Db<'_>, mut agents: Vec<AgentRow>) -> Result<Vec<AgentRow>, Fault> {
-    let ids: Vec<Uuid> = agents.iter().map(|agent| *agent.id.as_uuid()).collect();
-    let rows = db
-        .sql(
-            "SELECT id, agent_id, replica_id, worker_id, worker_role, pid, connected_at, last_seen_at, engines, capabilities
-             FROM links WHERE agent_id = ANY ($1) ORDER BY connected_at, id",
-        )
-        .bind(ids)
-        .fetch_all(db.conn())
-        .await?;
-    let mut links: HashMap<AgentId, Vec<LinkRow>> = HashMap::new();
-    for row in &rows {
-        let agent = row::id(row, "agent_id", AgentId::from_uuid)?;
-        links.entry(agent).or_default().push(read_link(row)?);
-    }
-    for agent in &mut agents {
-        agent.links = links.remove(&agent.id).unwrap_or_default();
+/// Agents from rows in which those of one agent stand together.
+fn with_links(rows: &[PgRow]) -> Result<Vec<AgentRow>, Fault> {
+    let mut agents: Vec<AgentRow> = Vec::new();
+    for row in rows {
+        let id = row::id(row, "id", AgentId::from_uuid)?;
+        if agents.last().is_none_or(|last| last.id != id) {
+            agents.push(read(row)?);
+        }
+        let link = row::id_opt(row, "link_id", LinkId::from_uuid)?;
+        if let (Some(link), Some(agent)) = (link, agents.last_mut()) {
+            agent.links.push(read_link(row, link)?);
+        }
     }
     Ok(agents)
 }
@@ -103,16 +101,16 @@ fn read_refusal(row: &PgRow) -> Result<Option<RefusalRow>, Fault> {
     }))
 }
 
-fn read_link(row: &PgRow) -> Result<LinkRow, Fault> {
+fn read_link(row: &PgRow, id: LinkId) -> Result<LinkRow, Fault> {
     Ok(LinkRow {
-        id: row::id(row, "id", LinkId::from_uuid)?,
-        worker_id: row::text_opt(row, "worker_id")?,
-        worker_role: row::text_opt(row, "worker_role")?,
-        pid: row::small_opt(row, "pid")?,
-        connected_at: row::time(row, "connected_at")?,
-        last_seen_at: row::time(row, "last_seen_at")?,
-        replica: row::id(row, "replica_id", ReplicaId::from_uuid)?,
-        engines: row::json(row, "engines")?,
-        capabilities: row::json(row, "capabilities")?,
+        id,
+        worker_id: row::text_opt(row, "link_worker")?,
+        worker_role: row::text_opt(row, "link_role")?,
+        pid: row::small_opt(row, "link_pid")?,
+        connected_at: row::time(row, "link_connected_at")?,
+        last_seen_at: row::time(row, "link_last_seen_at")?,
+        replica: row::id(row, "link_replica", ReplicaId::from_uuid)?,
+        engines: row::json(row, "link_engines")?,
+        capabilities: row::json(row, "link_capabilities")?,
     })
 }

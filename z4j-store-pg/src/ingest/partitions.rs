@@ -1,7 +1,8 @@
-//! The days of events: one partition each, made ahead of time; the default partition takes what is far away.
+//! The days of events and of searched words: one partition each, made ahead of time; the default partition takes what is
+//! far away.
 //!
-//! Wherever an event is put, it is found: its day is part of its key. A missing partition costs speed and the ease of
-//! dropping old days, never an event.
+//! Wherever a row is put, it is found: its day is part of its key. A missing partition costs speed and the ease of
+//! dropping old days, never a row.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -10,9 +11,9 @@ use z4j_core::store::IngestBatch;
 use z4j_core::time::Timestamp;
 
 use super::lane::Lane;
+use crate::day::{Day, date, day_of, start_micros};
 use crate::fault::Fault;
 
-const DAY_MICROS: i64 = 86_400_000_000;
 /// Days that are made before the first event of them comes.
 const DAYS_AHEAD: i64 = 3;
 /// A day that is this long over gets no partition of its own any more.
@@ -22,15 +23,43 @@ const DAYS_KNOWN_MAX: usize = 1_000;
 /// Rows of the default partition that are counted.
 const STRAYS_COUNTED_MAX: i64 = 10_000;
 
-const EXISTING: &str =
-    "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-    WHERE i.inhparent = 'events'::regclass";
+/// A table that is parted by days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parted {
+    /// By the time that an event names.
+    Events,
+    /// By the time of the task's state. Indexes of its days are made by themselves, because nobody wants statistics of grams.
+    Words,
+}
 
-/// A day since 1970.
-pub(super) type Day = i64;
+impl Parted {
+    const ALL: [Self; 2] = [Self::Events, Self::Words];
 
-pub(super) const fn day_of(at: Timestamp) -> Day {
-    at.as_micros().div_euclid(DAY_MICROS)
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Words => "task_texts",
+        }
+    }
+
+    const fn column(self) -> &'static str {
+        match self {
+            Self::Events => "sent_at",
+            Self::Words => "at",
+        }
+    }
+
+    /// Makes the table of a day, which no one sees yet.
+    fn create(self, name: &str) -> String {
+        match self {
+            Self::Events => format!("CREATE TABLE {name} (LIKE events INCLUDING ALL)"),
+            Self::Words => format!(
+                "CREATE TABLE {name} (LIKE task_texts INCLUDING DEFAULTS);
+                 CREATE INDEX {name}_by_gram ON {name} USING gin (task_text_grams(words)) WITH (gin_pending_list_limit = 65536);
+                 ALTER INDEX {name}_by_gram ALTER COLUMN 1 SET STATISTICS 0"
+            ),
+        }
+    }
 }
 
 /// The days that need no look any more: their partition is there, or could not be made.
@@ -80,14 +109,18 @@ pub(super) async fn make(
     days: &BTreeSet<Day>,
 ) -> Result<Vec<String>, Fault> {
     let mut troubles = Vec::new();
-    for day in days {
-        match make_one(lane, begin, *day).await {
+    for (day, parted) in days
+        .iter()
+        .flat_map(|day| Parted::ALL.map(|parted| (*day, parted)))
+    {
+        match make_one(lane, begin, parted, day).await {
             Ok(()) => {}
             Err(fault) if fault.state().is_some() => {
                 lane.run("ROLLBACK").await?;
                 troubles.push(format!(
-                    "events of {} go to the default partition, because theirs cannot be made: {}",
-                    date(*day),
+                    "rows of {} for {} go to the default partition, because theirs cannot be made: {}",
+                    parted.table(),
+                    date(day),
                     reason(&fault)
                 ));
             }
@@ -97,26 +130,33 @@ pub(super) async fn make(
     Ok(troubles)
 }
 
-async fn make_one(lane: &Lane, begin: &str, day: Day) -> Result<(), Fault> {
+async fn make_one(lane: &Lane, begin: &str, parted: Parted, day: Day) -> Result<(), Fault> {
     // Another brain may make the same day now; nobody waits long for a lock, because writers would wait behind.
     lane.run(&format!(
         "{begin}; SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock(2050255471, 0)"
     ))
     .await?;
-    let name = format!("events_{}", date(day).replace('-', ""));
-    let existing = lane.ask(EXISTING).await?;
+    let (table, column) = (parted.table(), parted.column());
+    let name = format!("{table}_{}", date(day).replace('-', ""));
+    let existing = lane
+        .ask(&format!(
+            "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+             WHERE i.inhparent = '{table}'::regclass"
+        ))
+        .await?;
     if existing.contains(&name) {
         return lane.run("COMMIT").await;
     }
-    let (from, until) = (day * DAY_MICROS, (day + 1) * DAY_MICROS);
-    let range = format!("sent_at >= {from} AND sent_at < {until}");
+    let (from, until) = (start_micros(day), start_micros(day + 1));
+    let range = format!("{column} >= {from} AND {column} < {until}");
+    let create = parted.create(&name);
     // Attaching locks out nobody who writes other days, as making the partition in place would. What the default
     // partition holds of the day moves over.
     lane.run(&format!(
-        "CREATE TABLE {name} (LIKE events INCLUDING ALL);
-         LOCK TABLE events_default IN ACCESS EXCLUSIVE MODE;
-         WITH moved AS (DELETE FROM events_default WHERE {range} RETURNING *) INSERT INTO {name} SELECT * FROM moved;
-         ALTER TABLE events ATTACH PARTITION {name} FOR VALUES FROM ({from}) TO ({until});
+        "{create};
+         LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE;
+         WITH moved AS (DELETE FROM {table}_default WHERE {range} RETURNING *) INSERT INTO {name} SELECT * FROM moved;
+         ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({from}) TO ({until});
          COMMIT"
     ))
     .await
@@ -146,32 +186,11 @@ pub(super) async fn watch_default(lane: &Lane, begin: &str) -> Result<Option<Str
     })
 }
 
-/// `2026-11-23`.
-fn date(day: Day) -> String {
-    let text = Timestamp::from_micros(day * DAY_MICROS).to_string();
-    text.get(..10).unwrap_or_default().to_owned()
-}
-
 fn reason(fault: &Fault) -> String {
     match fault {
         Fault::Wire(error) => error
             .as_db_error()
             .map_or_else(|| error.to_string(), |error| error.message().to_owned()),
         other => other.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_is_named_by_its_date() {
-        let at: Timestamp = "2026-11-23T23:59:59.999999Z".parse().unwrap();
-        assert_eq!(date(day_of(at)), "2026-11-23");
-        assert_eq!(
-            day_of(at) + 1,
-            day_of(Timestamp::from_micros(at.as_micros() + 1))
-        );
     }
 }

@@ -8,28 +8,30 @@ use uuid::Uuid;
 use super::fold::Fold;
 use super::lane::{Lane, Statement};
 use crate::fault::Fault;
-use crate::tasks::search_text;
+use crate::tasks::search_words;
 use crate::text;
 
 pub(super) const APPEND: Statement = Statement {
-    sql: "INSERT INTO task_texts_new (project_id, engine, task_id, text)
-          SELECT project_id, engine, task_id, text
-          FROM unnest($1, $2, $3, $4) AS grown (project_id, engine, task_id, text)",
+    sql: "INSERT INTO task_texts_new (project_id, at, engine, task_id, words)
+          SELECT project_id, at, engine, task_id, words
+          FROM unnest($1, $2, $3, $4, $5) AS grown (project_id, at, engine, task_id, words)",
     types: &[
         Type::UUID_ARRAY,
+        Type::INT8_ARRAY,
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
     ],
 };
 
-/// The searched texts that are new or changed.
+/// The searched words of tasks whose words or day are new.
 #[derive(Default)]
 pub(super) struct Texts<'f> {
     projects: Vec<Uuid>,
+    ats: Vec<i64>,
     engines: Vec<Cow<'f, str>>,
     task_ids: Vec<Cow<'f, str>>,
-    texts: Vec<String>,
+    words: Vec<String>,
 }
 
 impl<'f> Texts<'f> {
@@ -37,23 +39,30 @@ impl<'f> Texts<'f> {
         let mut grown = Self::default();
         for slot in fold.slots.iter().filter(|slot| slot.is_changed()) {
             let Some(after) = slot.after() else { continue };
-            if let Some(searched) = search_text(&slot.key(), slot.before(), after) {
+            if let Some(words) = search_words(&slot.key(), slot.before(), after) {
                 grown.projects.push(*slot.project.as_uuid());
+                grown.ats.push(after.state_at().as_micros());
                 grown.engines.push(text::put(slot.engine));
                 grown.task_ids.push(text::put(slot.task_id));
-                grown.texts.push(searched);
+                grown.words.push(words);
             }
         }
         grown
     }
 
     pub(super) async fn append(&self, lane: &Lane) -> Result<(), Fault> {
-        if self.texts.is_empty() {
+        if self.words.is_empty() {
             return Ok(());
         }
         lane.query(
             &APPEND,
-            &[&self.projects, &self.engines, &self.task_ids, &self.texts],
+            &[
+                &self.projects,
+                &self.ats,
+                &self.engines,
+                &self.task_ids,
+                &self.words,
+            ],
         )
         .await?;
         Ok(())

@@ -9,12 +9,13 @@ use crate::db::Db;
 use crate::fault::Fault;
 
 use super::estimate::rows_at_most;
+use super::links;
 use super::order::{self, Part, Position};
+use super::search::{self, Clues};
 use super::sql::Sql;
 use super::step::Step;
 use super::summary;
 use super::walk::Walk;
-use super::{links, search};
 
 /// Rows that are looked at along the order before another way is thought of.
 pub(super) const WINDOW_ROWS: u32 = 2_000;
@@ -65,13 +66,14 @@ pub(super) async fn page(
     let is_past_values = matches!(&after, Some((None, _, _)));
     let limit = request.page.limit as usize;
     let mut items = Vec::new();
+    let mut clues = Clues::new(filter.search.as_deref().unwrap_or_default());
     for part in order::parts(sort) {
         if is_past_values && part.column().is_some() {
             continue;
         }
         let missing = u32::try_from(limit + 1 - items.len()).unwrap_or_default();
         if let Some(walk) = Walk::new(project, filter, *part, after.as_ref()) {
-            items.extend(rows(db, &walk, missing).await?);
+            items.extend(rows(db, &mut clues, &walk, missing).await?);
         }
         if items.len() > limit {
             break;
@@ -88,14 +90,14 @@ pub(super) async fn page(
 }
 
 /// The first `wanted` rows of a part.
-async fn rows(db: &mut Db<'_>, walk: &Walk<'_>, wanted: u32) -> Result<Vec<TaskSummary>, Fault> {
-    if walk
-        .filter
-        .search
-        .as_ref()
-        .is_some_and(|text| !text.is_empty())
-    {
-        return search::rows(db, walk, wanted).await;
+async fn rows(
+    db: &mut Db<'_>,
+    clues: &mut Clues,
+    walk: &Walk<'_>,
+    wanted: u32,
+) -> Result<Vec<TaskSummary>, Fault> {
+    if walk.has_search() {
+        return search::rows(db, clues, walk, wanted).await;
     }
     if walk.is_exact() {
         return run(db, &Step::Exact.sql(walk, wanted)).await;

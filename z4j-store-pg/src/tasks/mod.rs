@@ -1,5 +1,6 @@
 //! Reading tasks and their numbers.
 
+mod days;
 mod detail;
 mod estimate;
 mod links;
@@ -26,7 +27,7 @@ use z4j_core::store::{
 use z4j_core::time::Timestamp;
 
 pub(crate) use mover::Mover;
-pub(crate) use text::search_text;
+pub(crate) use text::search_words;
 
 use crate::store::PgStore;
 

@@ -1,6 +1,6 @@
-//! Moves the texts of new tasks to where an index finds them.
+//! Moves the words of new tasks to where an index finds them.
 //!
-//! Indexing a text costs several times what storing its task does, so it is done beside ingest, in slices, with pauses in
+//! Indexing them costs several times what storing their task does, so it is done beside ingest, in slices, with pauses in
 //! proportion: it takes a quarter of one core at most. Searches read both places, and a slice moves in one transaction.
 
 use std::time::Duration;
@@ -13,8 +13,6 @@ use uuid::Uuid;
 use crate::fault::Fault;
 use crate::row;
 use crate::session::Session;
-
-use super::search;
 
 /// Texts that move at once.
 const SLICE_ROWS: i64 = 2_000;
@@ -32,11 +30,11 @@ pub(super) const PROJECTS: &str = "SELECT projects.id FROM projects WHERE EXISTS
 pub(super) const MOVE: &str = "WITH moved AS ( \
         DELETE FROM task_texts_new WHERE project_id = $1 AND number = ANY(ARRAY( \
             SELECT number FROM task_texts_new WHERE project_id = $1 ORDER BY number LIMIT $2)) \
-        RETURNING engine, task_id, text) \
-    INSERT INTO task_texts (project_id, engine, task_id, text) SELECT $1, engine, task_id, text FROM moved";
+        RETURNING at, engine, task_id, words) \
+    INSERT INTO task_texts (project_id, at, engine, task_id, words) SELECT $1, at, engine, task_id, words FROM moved";
 const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock($1) AS is_mine";
-/// What new entries of the index wait in is read by every search from end to end.
-const TIDY: &str = "SELECT gin_clean_pending_list('task_texts_by_trigram')";
+/// What new entries of an index wait in is read by every search from end to end.
+const TIDY: &str = "SELECT gin_clean_pending_list(inhrelid) FROM pg_inherits WHERE inhparent = 'task_texts_by_gram'::regclass";
 
 /// The task that does it. It ends when this is dropped.
 #[derive(Debug)]
@@ -66,10 +64,9 @@ impl Drop for Mover {
 }
 
 async fn run(pool: PgPool, session: Session) {
-    let mut is_told = false;
     loop {
         let began = Instant::now();
-        let wait = match pass(&pool, &session, &mut is_told).await {
+        let wait = match pass(&pool, &session).await {
             Ok(0) => IDLE_WAIT,
             Ok(_) => began.elapsed() * PAUSE_FACTOR,
             Err(fault) => {
@@ -82,11 +79,11 @@ async fn run(pool: PgPool, session: Session) {
 }
 
 /// A slice of each project that has new texts. How many rows moved.
-async fn pass(pool: &PgPool, session: &Session, is_told: &mut bool) -> Result<u64, Fault> {
+async fn pass(pool: &PgPool, session: &Session) -> Result<u64, Fault> {
     let mut conn = pool.acquire().await?;
     let mut moved = 0;
     for project in projects(&mut conn, session).await? {
-        moved += slice(&mut conn, session, project, is_told).await?;
+        moved += slice(&mut conn, session, project).await?;
     }
     Ok(moved)
 }
@@ -99,12 +96,7 @@ async fn projects(conn: &mut PgConnection, session: &Session) -> Result<Vec<Uuid
     rows.iter().map(|row| row::get(row, "id")).collect()
 }
 
-async fn slice(
-    conn: &mut PgConnection,
-    session: &Session,
-    project: Uuid,
-    is_told: &mut bool,
-) -> Result<u64, Fault> {
+async fn slice(conn: &mut PgConnection, session: &Session, project: Uuid) -> Result<u64, Fault> {
     let mut transaction = conn.begin_with(session.begin_write.clone()).await?;
     let query = |sql: &'static str| sqlx::query(sql).persistent(!session.is_pooled);
     let lock = query(TRY_LOCK)
@@ -121,15 +113,8 @@ async fn slice(
         .execute(&mut *transaction)
         .await?
         .rows_affected();
-    let index = query(search::HAS_TRIGRAMS)
-        .fetch_one(&mut *transaction)
-        .await?;
-    if row::get(&index, "is_there")? {
+    if moved > 0 {
         query(TIDY).execute(&mut *transaction).await?;
-    } else if !std::mem::replace(is_told, true) {
-        tracing::warn!(
-            "searches in tasks are slow: install the PostgreSQL extension pg_trgm and create the index task_texts_by_trigram (docs/scaling.md)"
-        );
     }
     transaction.commit().await?;
     Ok(moved)

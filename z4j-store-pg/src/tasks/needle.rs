@@ -1,144 +1,206 @@
-//! Which parts of a text an index of trigrams is asked for.
+//! Which parts of a text the index of words is asked for.
 //!
-//! An index knows how often each trigram occurs, and reads all of these places: a trigram that most tasks have costs more than
-//! it rules out. So those are left out that many of some tasks have, taken from all over the table.
+//! The index knows in which rows each gram occurs, four neighbouring letters or digits or the last three of a word, and
+//! reads all of them: a gram that many tasks have costs more than it rules out. So those are left out that many of some
+//! tasks have.
+
+use std::collections::HashSet;
 
 use super::text;
 
-/// Letters or digits in one entry of the index. At the end of a word it is two of them and the end.
-const LENGTH: usize = 3;
-/// A trigram that more tasks than one in this many have is not asked for, unless all are so.
+/// Bytes of a gram. The last one may be the end of a word.
+const LENGTH: usize = 4;
+/// A gram that more tasks than one in this many have is not asked for, unless all are so.
 const FREQUENT: u32 = 12;
-/// Trigrams that are asked for.
+/// Grams that are asked for.
 const ASKED_MAX: usize = 6;
-/// When so small a part of all tasks can be expected, no more trigrams are asked for: each costs.
-const ENOUGH: f64 = 1e-5;
+/// Parts of the text that the words of a row are compared with.
+const RUNS_MAX: usize = 4;
+/// When so small a part of all tasks can be expected, no more grams are asked for: each costs.
+const ENOUGH: f64 = 1e-6;
+
+/// The grams of words between single spaces, as `task_text_grams` of the schema makes them.
+fn grams(line: &[u8]) -> impl Iterator<Item = i32> {
+    line.windows(LENGTH).filter_map(|window| match window {
+        [b' ', _, _, _] | [_, b' ', _, _] | [_, _, b' ', _] => None,
+        [first, second, third, fourth] => Some(code([*first, *second, *third, *fourth])),
+        _ => None,
+    })
+}
+
+/// The first bit is flipped, so that the number is made without overflow where it is made in SQL.
+const fn code([first, second, third, fourth]: [u8; LENGTH]) -> i32 {
+    i32::from_be_bytes([first ^ 0x80, second, third, fourth])
+}
+
+/// Parts of a line that lie in one word each, longest first, and are long enough to be kept.
+fn runs(line: &str) -> Vec<String> {
+    let last = line.split(' ').count() - 1;
+    let parts = line.split(' ').enumerate();
+    let mut runs: Vec<String> = parts
+        .filter(|(_, run)| run.len() >= LENGTH - 1)
+        .map(|(place, run)| {
+            let (start, end) = (
+                if place > 0 { " " } else { "" },
+                if place < last { " " } else { "" },
+            );
+            format!("{start}{run}{end}")
+        })
+        .collect();
+    runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
+    runs
+}
 
 #[derive(Clone, Debug)]
-struct Trigram {
-    /// Its place in the needle, in bytes.
-    at: usize,
-    is_end: bool,
+struct Gram {
+    code: i32,
     seen: u32,
 }
 
-/// A text that is looked for, and how frequent its trigrams are.
+/// What the index is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Asked {
+    /// Rows that have all of these.
+    All(Vec<i32>),
+    /// Rows that have one of these.
+    Any(Vec<i32>),
+}
+
+/// A text that is looked for, and how frequent its grams are.
 #[derive(Clone, Debug)]
 pub(super) struct Needle {
-    text: Vec<u8>,
-    trigrams: Vec<Trigram>,
+    /// Its parts that lie in one word each, longest first; with a space where the word ends there.
+    runs: Vec<String>,
+    grams: Vec<Gram>,
     samples: u32,
 }
 
 impl Needle {
-    /// Only ASCII counts: what else is a letter depends on the database.
-    pub(super) fn new(wanted: &str) -> Self {
-        let text = text::kept(wanted).into_bytes();
-        let trigram = |(at, window): (usize, &[u8])| match window {
-            [first, second, third]
-                if first.is_ascii_alphanumeric()
-                    && second.is_ascii_alphanumeric()
-                    && third.is_ascii() =>
-            {
-                Some(Trigram {
-                    at,
-                    is_end: !third.is_ascii_alphanumeric(),
-                    seen: 0,
-                })
-            }
-            _ => None,
-        };
-        let trigrams = text.windows(LENGTH).enumerate().filter_map(trigram);
-        Self {
-            trigrams: trigrams.collect(),
-            text,
+    /// `None` when it has no three letters or digits in a row: the index knows nothing of it.
+    pub(super) fn new(wanted: &str) -> Option<Self> {
+        let line = text::spaced(&text::kept(wanted));
+        let runs = runs(&line);
+        if runs.is_empty() {
+            return None;
+        }
+        let mut seen = HashSet::new();
+        let codes = grams(line.as_bytes()).filter(|code| seen.insert(*code));
+        let grams = codes.map(|code| Gram { code, seen: 0 }).collect();
+        Some(Self {
+            runs,
+            grams,
             samples: 0,
-        }
+        })
     }
 
-    /// Whether it has no trigram at all.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.trigrams.is_empty()
+    /// Parts of it that words between spaces have, with spaces where words end.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &str> {
+        self.runs.iter().take(RUNS_MAX).map(String::as_str)
     }
 
-    /// Looks at a text that was not looked for.
-    pub(super) fn sample(&mut self, line: &str) {
+    /// Looks at the words of a task, one of some from all over the project's history.
+    pub(super) fn sample(&mut self, words: &str) {
+        let line = format!("{words} ");
+        let there: HashSet<i32> = grams(line.as_bytes()).collect();
         self.samples += 1;
-        for trigram in &mut self.trigrams {
-            if let Some(letters) = self.text.get(trigram.at..trigram.at + LENGTH) {
-                let is_there = has(line.as_bytes(), letters, trigram.is_end);
-                trigram.seen += u32::from(is_there);
-            }
+        for gram in &mut self.grams {
+            gram.seen += u32::from(there.contains(&gram.code));
         }
     }
 
-    /// Parts of the needle to ask the index for, none of them frequent; empty when it has no trigram.
-    pub(super) fn parts(&self) -> Vec<String> {
-        let mut rare = self.trigrams.clone();
-        rare.sort_by_key(|trigram| trigram.seen);
-        let (mut asked, mut expected) = (0, 1.0);
-        for trigram in rare.iter().take(ASKED_MAX) {
-            let is_frequent = trigram.seen * FREQUENT > self.samples;
+    /// The rarest grams; for a text of three letters all grams that begin so.
+    pub(super) fn asked(&self) -> Asked {
+        let longest = self.runs.first().map(|run| run.trim_start().as_bytes());
+        if let (Some([first, second, third]), true) = (longest, self.grams.is_empty()) {
+            let all = (0..=u8::MAX).filter(|byte| !byte.is_ascii() || byte.is_ascii_alphanumeric());
+            let ends = all.chain([b' ']);
+            return Asked::Any(
+                ends.map(|end| code([*first, *second, *third, end]))
+                    .collect(),
+            );
+        }
+        let mut rare = self.grams.clone();
+        rare.sort_by_key(|gram| gram.seen);
+        let (mut codes, mut expected) = (Vec::new(), 1.0);
+        for gram in rare.iter().take(ASKED_MAX) {
+            let is_frequent = gram.seen * FREQUENT > self.samples;
             // The rarest one is asked for whatever it is.
-            if asked > 0 && (is_frequent || expected < ENOUGH) {
+            if !codes.is_empty() && (is_frequent || expected < ENOUGH) {
                 break;
             }
-            asked += 1;
+            codes.push(gram.code);
             // What was not seen may still be there: as if two more had it.
-            expected *= (f64::from(trigram.seen) + 2.0) / (f64::from(self.samples) + 2.0);
+            expected *= (f64::from(gram.seen) + 2.0) / (f64::from(self.samples) + 2.0);
         }
-        rare.truncate(asked);
-        rare.sort_by_key(|trigram| trigram.at);
-        let mut parts: Vec<(usize, usize)> = Vec::new();
-        for trigram in rare {
-            match parts.last_mut() {
-                Some((_, end)) if trigram.at + LENGTH == *end + 1 => *end += 1,
-                _ => parts.push((trigram.at, trigram.at + LENGTH)),
-            }
-        }
-        let part = |(start, end)| self.text.get(start..end).map(String::from_utf8_lossy);
-        parts
-            .into_iter()
-            .filter_map(part)
-            .map(std::borrow::Cow::into_owned)
-            .collect()
+        Asked::All(codes)
     }
-}
-
-/// Whether `place` has these letters, or the first two of them at the end of a word.
-fn has(place: &[u8], letters: &[u8], is_end: bool) -> bool {
-    let wanted = if is_end {
-        letters.get(..LENGTH - 1)
-    } else {
-        Some(letters)
-    };
-    let wanted = wanted.unwrap_or_default();
-    place.windows(LENGTH).any(|window| {
-        let (start, after) = window.split_at(wanted.len().min(window.len()));
-        start.eq_ignore_ascii_case(wanted) && after.iter().all(|byte| !byte.is_ascii_alphanumeric())
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn frequent_trigrams_are_left_out_and_neighbours_are_joined() {
-        let mut needle = Needle::new("User1234@x.y");
-        for number in 0..100 {
-            needle.sample(&format!("id user{number}@example"));
+    fn codes(parts: &[&str]) -> Vec<i32> {
+        let bytes = parts.iter().map(|part| part.as_bytes().try_into().unwrap());
+        bytes.map(code).collect()
+    }
+
+    fn asked(needle: &Needle) -> Vec<i32> {
+        match needle.asked() {
+            Asked::All(mut codes) => {
+                codes.sort_unstable();
+                codes
+            }
+            Asked::Any(codes) => panic!("{codes:?}"),
         }
-        assert_eq!(needle.parts(), ["r1234@"]);
-        assert_eq!(Needle::new("user12").parts(), ["user12"]);
+    }
+
+    fn sorted(mut codes: Vec<i32>) -> Vec<i32> {
+        codes.sort_unstable();
+        codes
     }
 
     #[test]
-    fn a_text_without_a_word_has_no_parts_and_one_of_frequent_words_has_the_rarest() {
-        assert!(Needle::new("a.b-c_d \u{fc}\u{fc}\u{fc}").parts().is_empty());
-        let mut needle = Needle::new("user");
-        needle.sample("user");
-        needle.sample("use");
-        assert_eq!(needle.parts(), ["ser"]);
+    fn frequent_grams_are_left_out() {
+        let mut needle = Needle::new("User1234@x.y").unwrap();
+        for number in 0..100 {
+            needle.sample(&format!("user{number} example"));
+        }
+        let rare = codes(&["er12", "r123", "1234", "234 "]);
+        assert_eq!(asked(&needle), sorted(rare));
+    }
+
+    #[test]
+    fn the_end_of_what_is_looked_for_is_no_end_of_a_word() {
+        let needle = Needle::new("user12").unwrap();
+        assert_eq!(asked(&needle), sorted(codes(&["user", "ser1", "er12"])));
+        assert_eq!(needle.runs().collect::<Vec<_>>(), ["user12"]);
+    }
+
+    #[test]
+    fn words_are_whole_where_the_text_shows_their_ends() {
+        let needle = Needle::new("der_id\": 4711, \"em").unwrap();
+        assert_eq!(needle.runs().collect::<Vec<_>>(), [" 4711 ", "der "]);
+    }
+
+    #[test]
+    fn three_letters_are_found_whatever_follows_and_fewer_not_at_all() {
+        assert!(Needle::new("a.b-c_d 42").is_none());
+        let Asked::Any(any) = Needle::new("p.erp").unwrap().asked() else {
+            panic!("no gram is whole");
+        };
+        for end in ["erpa", "erp7", "erp "] {
+            assert!(any.contains(&codes(&[end])[0]), "{end}");
+        }
+        assert_eq!(asked(&Needle::new("erp.").unwrap()), codes(&["erp "]));
+    }
+
+    #[test]
+    fn a_text_of_frequent_grams_has_the_rarest() {
+        let mut needle = Needle::new("users").unwrap();
+        for line in ["user", "xsers", "sers"] {
+            needle.sample(line);
+        }
+        assert_eq!(asked(&needle), codes(&["user"]));
     }
 }

@@ -53,6 +53,20 @@ impl Part {
         }
     }
 
+    /// Whether the order is that of the tasks' last changes.
+    pub(super) fn is_by_change(self) -> bool {
+        self.column() == Some("state_at")
+    }
+
+    pub(super) const fn is_descending(self) -> bool {
+        !matches!(
+            self,
+            Self::Changed {
+                is_descending: false
+            }
+        )
+    }
+
     pub(super) const fn direction(self) -> &'static str {
         match self {
             Self::Changed {
@@ -78,7 +92,9 @@ impl Part {
             Self::NotReceived => Some("received_at IS NULL"),
             Self::Ran => Some("runtime_ms IS NOT NULL"),
             Self::NotRan => Some("runtime_ms IS NULL"),
-            Self::Changed { .. } | Self::Ended | Self::NotEnded => None,
+            // Says the same as the states, and names the index.
+            Self::NotEnded => Some("finished_at IS NULL"),
+            Self::Changed { .. } | Self::Ended => None,
         }
     }
 

@@ -17,6 +17,7 @@ pub(super) enum Value {
     Int(i64),
     Text(String),
     Texts(Vec<String>),
+    Codes(Vec<i32>),
 }
 
 impl Value {
@@ -72,6 +73,7 @@ fn bind<'q>(
             Value::Int(number) => query.bind(*number),
             Value::Text(text) => query.bind(text.clone()),
             Value::Texts(texts) => query.bind(texts.clone()),
+            Value::Codes(codes) => query.bind(codes.clone()),
         };
     }
     query

@@ -1,11 +1,21 @@
 //! Every statement that a list or a search may run.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::day::{Day, start_micros};
+
 use super::estimate::COUNTED_ROWS_MAX;
+use super::needle::{Asked, Needle};
 use super::search::LOOKUP_ROWS_MAX;
 use super::sql::{Sql, Value};
 use super::summary::COLUMNS;
-use super::text;
 use super::walk::Walk;
+
+/// Places in the history of a project that are looked at, to see how frequent parts of a text are.
+const PLACES: u32 = 20;
+/// Tasks that are looked at in each place.
+const PLACE_ROWS: u32 = 5;
 
 /// A statement of a list. The plan test explains each of them for all lists that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,39 +108,86 @@ fn records(sql: &mut Sql, walk: &Walk<'_>, rows: u32) {
     walk.along(sql, &format!("{COLUMNS}, {record}"), rows);
 }
 
-/// Tasks whose kept text holds what is looked for, in order, unless they are too many. The index is asked for `parts` of it.
-pub(super) fn lookup(walk: &Walk<'_>, parts: &[String], wanted: u32) -> Sql {
+/// Keys of tasks whose words have the grams and the runs, of `days` or of all. At most [`LOOKUP_ROWS_MAX`] of each
+/// place: where it is all of them, there may be more.
+pub(super) fn candidates(walk: &Walk<'_>, needle: &Needle, days: Option<&Range<Day>>) -> Sql {
     let mut sql = Sql::default();
-    let text = walk.filter.search.as_deref().unwrap_or_default();
     let owner = walk.owner(&mut sql);
-    let whole = sql.mark(Value::Text(text::kept(text)));
-    let mut asked = String::new();
-    for part in parts {
-        let pattern = sql.mark(Value::Text(format!("%{part}%")));
-        asked.push_str(&format!(" AND text LIKE {pattern}"));
+    let in_days = within(&mut sql, "at", days);
+    let (operator, codes) = match needle.asked() {
+        Asked::All(codes) => ("@>", codes),
+        Asked::Any(codes) => ("&&", codes),
+    };
+    let codes = sql.mark(Value::Codes(codes));
+    // Rows are read anyway: those that only have the grams, and not together, are not worth a look at their task.
+    let mut has_runs = String::new();
+    for run in needle.runs() {
+        let run = sql.mark(Value::text(run));
+        has_runs.push_str(&format!(" AND position({run} IN ' ' || words || ' ') > 0"));
     }
     let of = |table: &str, asked: &str| {
         format!(
-            "(SELECT engine, task_id FROM {table} \
-             WHERE {owner}{asked} AND position({whole} IN text) > 0 LIMIT {LOOKUP_ROWS_MAX})"
+            "(SELECT engine, task_id, '{table}' AS place FROM {table} \
+             WHERE {owner}{in_days}{asked}{has_runs} LIMIT {LOOKUP_ROWS_MAX})"
         )
     };
-    let (old, new) = (of("task_texts", &asked), of("task_texts_new", ""));
+    let old = of(
+        "task_texts",
+        &format!(" AND task_text_grams(words) {operator} {codes}"),
+    );
+    let new = of("task_texts_new", "");
+    sql.push(&format!("{old} UNION ALL {new}"));
+    sql
+}
+
+/// The first of the tasks with these keys, with their records; `days` leaves out those of other days.
+pub(super) fn among(
+    walk: &Walk<'_>,
+    keys: &BTreeSet<(String, String)>,
+    days: Option<&Range<Day>>,
+    wanted: u32,
+) -> Sql {
+    let mut sql = Sql::default();
+    let engines = sql.mark(Value::texts(keys.iter().map(|(engine, _)| engine.as_str())));
+    let task_ids = sql.mark(Value::texts(keys.iter().map(|(_, id)| id.as_str())));
     let mut conditions = vec![
-        owner,
+        walk.owner(&mut sql),
         "tasks.engine = held.engine".to_owned(),
         "tasks.task_id = held.task_id".to_owned(),
     ];
     conditions.extend(walk.every_condition(&mut sql));
     let conditions = conditions.join(" AND ");
+    let in_days = within(&mut sql, "state_at", days);
     let order = walk.order(wanted);
     // OFFSET keeps the database from reading all tasks to join them.
     sql.push(&format!(
-        "WITH held AS MATERIALIZED ({old} UNION {new}) \
-         SELECT total.held, hits.* FROM (SELECT count(*) AS held FROM held) total \
-         LEFT JOIN (SELECT task.* FROM held CROSS JOIN LATERAL \
-         (SELECT {COLUMNS}, record FROM tasks WHERE {conditions} OFFSET 0) task \
-         WHERE (SELECT count(*) FROM held) < {LOOKUP_ROWS_MAX}{order}) hits ON true{order}"
+        "SELECT task.* FROM unnest({engines}, {task_ids}) AS held (engine, task_id) CROSS JOIN LATERAL \
+         (SELECT {COLUMNS}, record FROM tasks WHERE {conditions}{in_days} OFFSET 0) task{order}"
+    ));
+    sql
+}
+
+fn within(sql: &mut Sql, column: &str, days: Option<&Range<Day>>) -> String {
+    let Some(days) = days else {
+        return String::new();
+    };
+    let from = sql.mark(Value::Int(start_micros(days.start)));
+    let until = sql.mark(Value::Int(start_micros(days.end)));
+    format!(" AND {column} >= {from} AND {column} < {until}")
+}
+
+/// When the tasks of a project were first and last changed, and some tasks from all over that time.
+pub(super) fn sample(walk: &Walk<'_>) -> Sql {
+    let mut sql = Sql::default();
+    let owner = walk.owner(&mut sql);
+    sql.push(&format!(
+        "WITH span AS MATERIALIZED (SELECT min(state_at) AS earliest, max(state_at) AS latest FROM tasks WHERE {owner}) \
+         SELECT span.earliest, span.latest, sampled.task_id, sampled.record FROM span LEFT JOIN LATERAL ( \
+            SELECT task.* FROM generate_series(0, {PLACES} - 1) AS place CROSS JOIN LATERAL ( \
+                SELECT task_id, record FROM tasks \
+                WHERE {owner} AND state_at >= earliest + (latest - earliest) / {PLACES} * place \
+                ORDER BY state_at LIMIT {PLACE_ROWS}) task \
+         ) sampled ON true"
     ));
     sql
 }

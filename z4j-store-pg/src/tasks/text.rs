@@ -1,34 +1,60 @@
 //! What people search in, as it is kept beside the tasks.
 //!
-//! One line for each task: task id, name, arguments, all in small ASCII letters, between separators.
+//! A line of words for each task: those of task id, name and arguments, in small ASCII letters, between single spaces, each
+//! once. A search asks for parts of words and then reads the records of what was found.
+
+use std::collections::HashSet;
 
 use z4j_core::id::TaskKey;
 use z4j_core::task::TaskRecord;
 
+use crate::day::day_of;
 use crate::text;
 
-const SEPARATOR: char = '\u{1}';
+/// Shorter words cannot be asked for.
+const WORD_BYTES_MIN: usize = 3;
 
-/// The line to append for a task that went from `before` to `after`; `None` when it is the line that is there already.
-pub(crate) fn search_text(
+/// The line to append for a task that went from `before` to `after`; `None` when there is one of the same words and day.
+pub(crate) fn search_words(
     key: &TaskKey,
     before: Option<&TaskRecord>,
     after: &TaskRecord,
 ) -> Option<String> {
     let facts = facts(after);
-    if before.is_some_and(|before| self::facts(before) == facts) {
+    let is_there = |before: &TaskRecord| {
+        self::facts(before) == facts && day_of(before.state_at()) == day_of(after.state_at())
+    };
+    if before.is_some_and(is_there) {
         return None;
     }
-    let mut line = text::put(&key.task_id).into_owned();
-    for part in facts {
-        line.push(SEPARATOR);
-        line.push_str(&text::put(part.unwrap_or_default()));
-    }
-    line.make_ascii_lowercase();
-    Some(line)
+    Some(words(&key.task_id, after))
 }
 
-/// What is looked for as lines have it. Lines may hold it more often than [`mentions`] says, never less.
+/// The words of a task.
+pub(super) fn words(task_id: &str, record: &TaskRecord) -> String {
+    let places = std::iter::once(task_id).chain(facts(record).into_iter().flatten());
+    let spaced: Vec<String> = places.map(|place| spaced(&kept(place))).collect();
+    let mut seen = HashSet::new();
+    let words = spaced.iter().flat_map(|place| place.split(' '));
+    let mut line = String::new();
+    for word in words.filter(|word| word.len() >= WORD_BYTES_MIN && seen.insert(*word)) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+/// What separates words becomes spaces. Only ASCII is known to: what else is a letter depends on the language.
+pub(super) fn spaced(kept: &str) -> String {
+    let is_of_word = |char: char| !char.is_ascii() || char.is_ascii_alphanumeric();
+    kept.chars()
+        .map(|char| if is_of_word(char) { char } else { ' ' })
+        .collect()
+}
+
+/// What is looked for as lines have it, but for what separates words.
 pub(super) fn kept(wanted: &str) -> String {
     text::put(wanted).to_ascii_lowercase()
 }

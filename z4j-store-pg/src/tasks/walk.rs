@@ -127,8 +127,10 @@ impl<'a> Walk<'a> {
                 held.extend(self.key().map(|(about, _, _)| about));
             }
             Part::Received | Part::Ran => held.extend([About::Membership, About::States]),
-            Part::NotRan => held.extend([About::Membership, About::States, About::Engine]),
-            Part::NotReceived | Part::NotEnded => held.push(About::Engine),
+            Part::NotRan | Part::NotEnded => {
+                held.extend([About::Membership, About::States, About::Engine]);
+            }
+            Part::NotReceived => held.push(About::Engine),
         }
         self.conditions(sql, &held)
     }
@@ -149,20 +151,20 @@ impl<'a> Walk<'a> {
                 start.extend(self.part.membership().map(str::to_owned));
                 self.split_by_state(sql, &start, true)
             }
-            Part::NotRan => {
+            Part::NotRan | Part::NotEnded => {
                 start.extend(self.part.membership().map(str::to_owned));
                 start.extend(self.engine(sql));
                 self.split_by_state(sql, &start, true)
             }
-            Part::NotReceived | Part::NotEnded => {
+            Part::NotReceived => {
                 start.extend(self.engine(sql));
                 vec![start]
             }
         }
     }
 
-    /// Indexes by name, queue, worker, receipt and run time have the state before what they are sorted by: each state is a
-    /// range of its own.
+    /// Indexes by name, queue, worker, receipt, run time and of what has not ended have the state before what they are sorted
+    /// by: each state is a range of its own.
     fn split_by_state(&self, sql: &mut Sql, start: &[String], has_state: bool) -> Vec<Vec<String>> {
         let states = match self.states.as_slice() {
             [] if has_state => TaskState::ALL.as_slice(),

@@ -1,6 +1,6 @@
 -- Fills an empty, migrated database with :rows tasks of two projects for the measurement beside this file:
 --   psql -v ON_ERROR_STOP=1 -v rows=10000000 -f fill.sql DATABASE
--- Takes minutes for each million, most of it for the index of texts; wants about 2.2 KB of disk for each task.
+-- then `fill_texts.sql`. Wants about 2.2 KB of disk for each task.
 -- Records are those of one Celery task that succeeded, with other names, arguments and results of the same lengths.
 
 SET synchronous_commit = off;
@@ -13,7 +13,7 @@ INSERT INTO projects (id, slug, name, created_at) VALUES
 -- Indexes are made again at the end.
 CREATE TEMP TABLE made AS
     SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
-    WHERE indrelid IN ('tasks'::regclass, 'task_texts'::regclass) AND NOT indisprimary;
+    WHERE indrelid = 'tasks'::regclass AND NOT indisprimary;
 SELECT format('DROP INDEX %s', name) FROM made \gexec
 ALTER TABLE tasks DROP CONSTRAINT tasks_pkey;
 
@@ -34,11 +34,6 @@ FROM (SELECT i, 1795000000000000 + i::bigint*259000 AS at, gen_random_uuid()::te
   rpad('{"order_id": '||i||', "email": "user'||floor(random()*200000)::int||'@example.com", "amount": '||floor(random()*100000)::int||', "currency": "EUR", "city": "'||(ARRAY['Berlin','Hamburg','Paris','London','Madrid','Rome','Vienna','Prague'])[1+floor(random()*8)::int]||'", "ref": "'||substr(h2,1,12)||'"',149)||'}' AS kwargs, h2
  FROM (SELECT i, random() AS r, md5(i::text||'a') AS h1, md5(i::text||'b') AS h2 FROM generate_series(1, :rows) i OFFSET 0) x OFFSET 0) y;
 
-INSERT INTO task_texts (project_id, engine, task_id, text)
-SELECT project_id, engine, task_id, lower((task_id || chr(1) || name || chr(1)
-    || convert_from(substring(record FROM 104 FOR 60), 'UTF8') || chr(1)
-    || convert_from(substring(record FROM 168 FOR 150), 'UTF8')) COLLATE "C") FROM tasks;
-
 INSERT INTO counters (project_id, kind, name, shard, count)
 SELECT project_id, kind, value, 0, count(*) FROM tasks,
     LATERAL (VALUES ('state', state), ('name', name), ('queue', queue), ('worker', worker), ('engine', engine)) AS facet (kind, value)
@@ -47,5 +42,4 @@ GROUP BY 1, 2, 3;
 ALTER TABLE tasks ADD PRIMARY KEY (project_id, engine, task_id);
 SELECT definition FROM made \gexec
 VACUUM ANALYZE tasks;
-VACUUM ANALYZE task_texts;
 VACUUM ANALYZE counters;

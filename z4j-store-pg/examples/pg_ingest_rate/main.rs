@@ -1,6 +1,7 @@
 //! How many events per second one PostgreSQL store keeps, for batches of several sizes, in an empty database of its own on
 //! the server of `DATABASE_URL` or of this machine: `pg_ingest_rate [events [batch [in_flight [tasks_at_once [stored]]]]]`.
-//! `stored` events go in first, unmeasured, so that the table has its size.
+//! `stored` events go in first, unmeasured, so that the table has its size. Batches of 2,000 are then compared with the best
+//! bare shape of SQL, which writes the same rows.
 
 #![allow(
     clippy::disallowed_methods,
@@ -9,6 +10,8 @@
     clippy::cast_precision_loss,
     reason = "a measurement reads the clock, and says what is wrong by stopping"
 )]
+
+mod bare;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,6 +34,8 @@ const SHAPES: [(usize, usize); 7] = [
     (500, 2),
     (2_000, 2),
 ];
+/// Smaller batches wait for round trips and commits more than for the rows.
+const BARE_BATCH_MIN: usize = 2_000;
 const PROJECT: ProjectId = ProjectId::from_u128(1);
 
 fn main() {
@@ -60,19 +65,20 @@ fn main() {
         };
         for (batch, in_flight) in shapes {
             let events = (events * batch.min(100) / 100).max(2_000).min(events);
-            let database = match &cluster {
+            let fresh = async || match &cluster {
                 Some(cluster) => cluster.database().await,
                 None => Database::fresh().await,
             };
-            run(
-                &database,
-                events,
-                batch,
-                in_flight,
-                at_once,
-                given(5).unwrap_or(0),
-            )
-            .await;
+            let database = fresh().await;
+            let stored = given(5).unwrap_or(0);
+            let rate = run(&database, events, batch, in_flight, at_once, stored).await;
+            if batch >= BARE_BATCH_MIN && stored == 0 {
+                let bare = bare::rate(&database, &fresh().await, batch, in_flight).await;
+                println!(
+                    "  the best bare shape, same rows: {bare:>7.0} events/s; the store reaches {:.0} % of it",
+                    100.0 * rate / bare
+                );
+            }
         }
     });
 }
@@ -84,7 +90,7 @@ async fn run(
     in_flight: usize,
     at_once: usize,
     stored: usize,
-) {
+) -> f64 {
     let mut conn = database.connect().await;
     sqlx::query("INSERT INTO projects (id, slug, name, created_at) VALUES ($1, 'p', 'p', 0)")
         .bind(*PROJECT.as_uuid())
@@ -118,6 +124,7 @@ async fn run(
         row.get::<i64, _>(0) as f64 / (stored + events) as f64
     );
     store.close().await;
+    events as f64 / seconds
 }
 
 /// Sends events from the number `first` on; answers the seconds it took and the milliseconds of each batch.

@@ -1,5 +1,5 @@
 //! Taking batches in, where PostgreSQL has difficulties of its own: writers that cross, rows that only the database
-//! refuses, connections that go, days that have no partition.
+//! refuses, connections that go, days that have no partition; and what is found of it.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+mod search;
 mod support;
 
 use futures_util::future::join_all;
