@@ -14,8 +14,6 @@ const LENGTH: usize = 4;
 const FREQUENT: u32 = 12;
 /// Grams that are asked for.
 const ASKED_MAX: usize = 6;
-/// Parts of the text that the words of a row are compared with.
-const RUNS_MAX: usize = 4;
 /// When so small a part of all tasks can be expected, no more grams are asked for: each costs.
 const ENOUGH: f64 = 1e-6;
 
@@ -31,24 +29,6 @@ fn grams(line: &[u8]) -> impl Iterator<Item = i32> {
 /// The first bit is flipped, so that the number is made without overflow where it is made in SQL.
 const fn code([first, second, third, fourth]: [u8; LENGTH]) -> i32 {
     i32::from_be_bytes([first ^ 0x80, second, third, fourth])
-}
-
-/// Parts of a line that lie in one word each, longest first, and are long enough to be kept.
-fn runs(line: &str) -> Vec<String> {
-    let last = line.split(' ').count() - 1;
-    let parts = line.split(' ').enumerate();
-    let mut runs: Vec<String> = parts
-        .filter(|(_, run)| run.len() >= LENGTH - 1)
-        .map(|(place, run)| {
-            let (start, end) = (
-                if place > 0 { " " } else { "" },
-                if place < last { " " } else { "" },
-            );
-            format!("{start}{run}{end}")
-        })
-        .collect();
-    runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
-    runs
 }
 
 #[derive(Clone, Debug)]
@@ -69,8 +49,8 @@ pub(super) enum Asked {
 /// A text that is looked for, and how frequent its grams are.
 #[derive(Clone, Debug)]
 pub(super) struct Needle {
-    /// Its parts that lie in one word each, longest first; with a space where the word ends there.
-    runs: Vec<String>,
+    /// Its words, with a space where one begins or ends there.
+    line: String,
     grams: Vec<Gram>,
     samples: u32,
 }
@@ -79,23 +59,22 @@ impl Needle {
     /// `None` when it has no three letters or digits in a row: the index knows nothing of it.
     pub(super) fn new(wanted: &str) -> Option<Self> {
         let line = text::spaced(&text::kept(wanted));
-        let runs = runs(&line);
-        if runs.is_empty() {
+        if line.split(' ').all(|run| run.len() < LENGTH - 1) {
             return None;
         }
         let mut seen = HashSet::new();
         let codes = grams(line.as_bytes()).filter(|code| seen.insert(*code));
         let grams = codes.map(|code| Gram { code, seen: 0 }).collect();
         Some(Self {
-            runs,
+            line,
             grams,
             samples: 0,
         })
     }
 
-    /// Parts of it that words between spaces have, with spaces where words end.
-    pub(super) fn runs(&self) -> impl Iterator<Item = &str> {
-        self.runs.iter().take(RUNS_MAX).map(String::as_str)
+    /// What the line of a task has that has the text.
+    pub(super) fn line(&self) -> &str {
+        &self.line
     }
 
     /// Looks at the words of a task, one of some from all over the project's history.
@@ -110,8 +89,9 @@ impl Needle {
 
     /// The rarest grams; for a text of three letters all grams that begin so.
     pub(super) fn asked(&self) -> Asked {
-        let longest = self.runs.first().map(|run| run.trim_start().as_bytes());
-        if let (Some([first, second, third]), true) = (longest, self.grams.is_empty()) {
+        let mut runs = self.line.split(' ').map(str::as_bytes);
+        let three = runs.find(|run| run.len() == LENGTH - 1);
+        if let (Some([first, second, third]), true) = (three, self.grams.is_empty()) {
             let all = (0..=u8::MAX).filter(|byte| !byte.is_ascii() || byte.is_ascii_alphanumeric());
             let ends = all.chain([b' ']);
             return Asked::Any(
@@ -174,13 +154,13 @@ mod tests {
     fn the_end_of_what_is_looked_for_is_no_end_of_a_word() {
         let needle = Needle::new("user12").unwrap();
         assert_eq!(asked(&needle), sorted(codes(&["user", "ser1", "er12"])));
-        assert_eq!(needle.runs().collect::<Vec<_>>(), ["user12"]);
+        assert_eq!(needle.line(), "user12");
     }
 
     #[test]
     fn words_are_whole_where_the_text_shows_their_ends() {
         let needle = Needle::new("der_id\": 4711, \"em").unwrap();
-        assert_eq!(needle.runs().collect::<Vec<_>>(), [" 4711 ", "der "]);
+        assert_eq!(needle.line(), "der id 4711 em");
     }
 
     #[test]

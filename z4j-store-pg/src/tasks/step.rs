@@ -12,8 +12,9 @@ use super::sql::{Sql, Value};
 use super::summary::COLUMNS;
 use super::walk::Walk;
 
-/// Places in the history of a project that are looked at, to see how frequent parts of a text are.
-const PLACES: u32 = 20;
+/// Places in the history of a project that are looked at, to see how frequent parts of a text are. A prime: numbers that count
+/// up are round at tenths of it, and look more frequent than they are.
+const PLACES: u32 = 23;
 /// Tasks that are looked at in each place.
 const PLACE_ROWS: u32 = 5;
 
@@ -108,7 +109,7 @@ fn records(sql: &mut Sql, walk: &Walk<'_>, rows: u32) {
     walk.along(sql, &format!("{COLUMNS}, {record}"), rows);
 }
 
-/// Keys of tasks whose words have the grams and the runs, of `days` or of all. At most [`LOOKUP_ROWS_MAX`] of each
+/// Keys of tasks whose words have the grams, in the order of the text, of `days` or of all. At most [`LOOKUP_ROWS_MAX`] of each
 /// place: where it is all of them, there may be more.
 pub(super) fn candidates(walk: &Walk<'_>, needle: &Needle, days: Option<&Range<Day>>) -> Sql {
     let mut sql = Sql::default();
@@ -119,16 +120,12 @@ pub(super) fn candidates(walk: &Walk<'_>, needle: &Needle, days: Option<&Range<D
         Asked::Any(codes) => ("&&", codes),
     };
     let codes = sql.mark(Value::Codes(codes));
-    // Rows are read anyway: those that only have the grams, and not together, are not worth a look at their task.
-    let mut has_runs = String::new();
-    for run in needle.runs() {
-        let run = sql.mark(Value::text(run));
-        has_runs.push_str(&format!(" AND position({run} IN ' ' || words || ' ') > 0"));
-    }
+    // Rows are read anyway: those that only have the grams, and not in this order, are not worth a look at their task.
+    let line = sql.mark(Value::Text(needle.line().to_owned()));
     let of = |table: &str, asked: &str| {
         format!(
             "(SELECT engine, task_id, '{table}' AS place FROM {table} \
-             WHERE {owner}{in_days}{asked}{has_runs} LIMIT {LOOKUP_ROWS_MAX})"
+             WHERE {owner}{in_days}{asked} AND position({line} IN ' ' || words || ' ') > 0 LIMIT {LOOKUP_ROWS_MAX})"
         )
     };
     let old = of(

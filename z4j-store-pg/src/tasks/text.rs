@@ -1,18 +1,13 @@
 //! What people search in, as it is kept beside the tasks.
 //!
-//! A line of words for each task: those of task id, name and arguments, in small ASCII letters, between single spaces, each
-//! once. A search asks for parts of words and then reads the records of what was found.
-
-use std::collections::HashSet;
+//! A line of words for each task: those of task id, name and arguments, in small ASCII letters, between single spaces. A
+//! search asks for parts of words, compares the line, and then reads the records of what was found.
 
 use z4j_core::id::TaskKey;
 use z4j_core::task::TaskRecord;
 
 use crate::day::day_of;
 use crate::text;
-
-/// Shorter words cannot be asked for.
-const WORD_BYTES_MIN: usize = 3;
 
 /// The line to append for a task that went from `before` to `after`; `None` when there is one of the same words and day.
 pub(crate) fn search_words(
@@ -32,26 +27,27 @@ pub(crate) fn search_words(
 
 /// The words of a task.
 pub(super) fn words(task_id: &str, record: &TaskRecord) -> String {
-    let places = std::iter::once(task_id).chain(facts(record).into_iter().flatten());
-    let spaced: Vec<String> = places.map(|place| spaced(&kept(place))).collect();
-    let mut seen = HashSet::new();
-    let words = spaced.iter().flat_map(|place| place.split(' '));
     let mut line = String::new();
-    for word in words.filter(|word| word.len() >= WORD_BYTES_MIN && seen.insert(*word)) {
+    for place in std::iter::once(task_id).chain(facts(record).into_iter().flatten()) {
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(spaced(&kept(place)).trim());
     }
     line
 }
 
-/// What separates words becomes spaces. Only ASCII is known to: what else is a letter depends on the language.
+/// What separates words becomes one space. Only ASCII is known to: what else is a letter depends on the language.
 pub(super) fn spaced(kept: &str) -> String {
-    let is_of_word = |char: char| !char.is_ascii() || char.is_ascii_alphanumeric();
-    kept.chars()
-        .map(|char| if is_of_word(char) { char } else { ' ' })
-        .collect()
+    let mut line = String::with_capacity(kept.len());
+    for char in kept.chars() {
+        if !char.is_ascii() || char.is_ascii_alphanumeric() {
+            line.push(char);
+        } else if !line.ends_with(' ') {
+            line.push(' ');
+        }
+    }
+    line
 }
 
 /// What is looked for as lines have it, but for what separates words.
