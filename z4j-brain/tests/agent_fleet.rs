@@ -224,6 +224,36 @@ async fn declared_loss_is_shown_and_a_flood_of_statuses_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn loss_of_a_buffer_counts_once_however_often_its_process_starts() {
+    let (_directory, brain) = brain().await;
+    let (credentials, mut agent) = agent(&brain, "restarting").await;
+    for (runtime, lost, by_adapter) in [("r:1", 7, 2), ("r:2", 9, 4)] {
+        let beat = Heartbeat {
+            telemetry_loss: Some(TelemetryLoss {
+                buffer_id: "b".to_owned(),
+                runtime_id: runtime.to_owned(),
+                event_records: lost,
+                adapter_events: [("celery".to_owned(), by_adapter)].into(),
+                ..TelemetryLoss::default()
+            }),
+            ..Heartbeat::default()
+        };
+        agent.heartbeat_with(&beat).await.unwrap();
+        let shown = format!(r#""event_records":{lost}"#);
+        let _ = agent_when(&brain, &credentials, "the loss", |row| {
+            let loss = row.telemetry_loss.as_deref().unwrap_or_default();
+            loss.contains(&shown)
+        })
+        .await;
+    }
+    let _ = agent_when(&brain, &credentials, "both runtimes", |row| {
+        let loss = row.telemetry_loss.as_deref().unwrap_or_default();
+        loss.contains(r#""celery":6"#) && loss.contains(r#""event_records":9"#)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_on_which_nothing_is_heard_is_closed_with_4408() {
     let (_directory, store) = sqlite();
     let options = TestBrainOptions::new();

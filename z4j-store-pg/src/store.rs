@@ -131,6 +131,31 @@ impl PgStore {
         }
     }
 
+    /// Statements outside a transaction, of which the last one writes: each commits by itself. `None` without a try where that
+    /// would not be durable for sure, because the next statement may run on another connection.
+    pub(crate) async fn write_alone<R, T, F>(
+        &self,
+        context: &'static str,
+        request: &R,
+        work: F,
+    ) -> Result<Option<T>, StoreError>
+    where
+        R: Sync + ?Sized,
+        T: Send,
+        F: for<'t, 'c> Fn(&'t mut Db<'c>, &'t R) -> BoxFuture<'t, Result<Option<T>, Fault>>
+            + Send
+            + Sync,
+    {
+        if self.inner.session.is_pooled {
+            return Ok(None);
+        }
+        self.on_connection(self.inner.config.write_time_max, async |conn| {
+            work(&mut Db::new(conn, false), request).await
+        })
+        .await
+        .map_err(|fault| fault.during(context))
+    }
+
     /// One statement that reads, or several that need not see one state.
     pub(crate) async fn read<R, T, F>(
         &self,

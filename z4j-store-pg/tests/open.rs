@@ -7,8 +7,9 @@
 )]
 
 use std::error::Error;
+use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Executor};
+use sqlx::{AssertSqlSafe, Executor, Row};
 use z4j_core::store::{Coordination, IdentityStore, StoreErrorKind};
 use z4j_core::time::Timestamp;
 use z4j_store_pg::{PgConfig, PgStore, PgUrl};
@@ -228,6 +229,17 @@ async fn another_encoding_is_refused() {
     );
 }
 
+/// Without the right to tidy the index that they go to.
+async fn words_move(mut moved: impl AsyncFnMut() -> i64) {
+    let all = async {
+        while moved().await == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(30), all).await;
+    waited.expect("words are moved to where searches find them by index");
+}
+
 #[tokio::test]
 async fn a_role_without_rights_is_told_which() {
     let database = Database::fresh().await;
@@ -239,6 +251,19 @@ async fn a_role_without_rights_is_told_which() {
     .await;
     let url = database.url().replace("z4j@", &format!("{role}@"));
     let store = PgStore::open(with_url(&url)).await.expect("enough rights");
+    run(
+        &database,
+        "INSERT INTO projects (id, slug, name, created_at) VALUES ('00000000-0000-0000-0000-000000000001', 'p', 'p', 0); \
+         INSERT INTO task_texts_new (project_id, at, engine, task_id, words) \
+         SELECT id, 0, 'celery', 't', 'words' FROM projects",
+    )
+    .await;
+    let mut conn = database.connect().await;
+    let moved = async move || {
+        let row = sqlx::query("SELECT count(*) FROM task_texts");
+        row.fetch_one(&mut conn).await.unwrap().get::<i64, _>(0)
+    };
+    words_move(moved).await;
     store.close().await;
     run(&database, &format!("REVOKE INSERT ON commands FROM {role}")).await;
     let (kind, sentence) = refusal(with_url(&url)).await;

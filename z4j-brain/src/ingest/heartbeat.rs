@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use z4j_core::limits;
-use z4j_core::store::{AgentReport, IngestEvent, QueueSighting};
+use z4j_core::store::{AgentReport, DeclaredLoss, IngestEvent, QueueSighting};
 use z4j_core::time::Timestamp;
 use z4j_core::wire::{AgentStatus, Heartbeat, TelemetryLoss};
 
@@ -65,7 +65,7 @@ impl Vitals {
         let report = AgentReport {
             buffer_entries: Some(heartbeat.buffer_size),
             health: Some(health(shared, &heartbeat.adapter_health)),
-            loss: heartbeat.telemetry_loss.as_ref().map(declared),
+            losses: declared(heartbeat.telemetry_loss.as_ref()),
             ..empty_report(link, heard.at)
         };
         shared.reports.heard(
@@ -89,7 +89,7 @@ impl Vitals {
         }
         let report = AgentReport {
             buffer_entries: Some(status.buffer_depth),
-            loss: status.telemetry_loss.as_ref().map(declared),
+            losses: declared(status.telemetry_loss.as_ref()),
             ..empty_report(link, heard.at)
         };
         shared.reports.heard(
@@ -165,16 +165,12 @@ fn empty_report(link: &LinkHandle, at: Timestamp) -> AgentReport {
         at,
         buffer_entries: None,
         health: None,
-        loss: None,
+        losses: Vec::new(),
     }
 }
 
-fn declared(loss: &TelemetryLoss) -> (String, String, String) {
-    (
-        loss.buffer_id.clone(),
-        loss.runtime_id.clone(),
-        loss::counters(loss),
-    )
+fn declared(loss: Option<&TelemetryLoss>) -> Vec<DeclaredLoss> {
+    loss.map(loss::by_source).unwrap_or_default()
 }
 
 /// The health map as the agent's page shows it: no long values, nothing secret.

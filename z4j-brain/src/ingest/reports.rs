@@ -82,7 +82,9 @@ impl Reports {
                 known.at = known.at.max(report.at);
                 known.buffer_entries = report.buffer_entries.or(known.buffer_entries);
                 known.health = report.health.or_else(|| known.health.take());
-                known.loss = report.loss.or_else(|| known.loss.take());
+                if !report.losses.is_empty() {
+                    known.losses = report.losses;
+                }
             }
             None if has_room => {
                 waiting.reports.insert(report.link_id, report);

@@ -229,7 +229,7 @@ pub struct AgentRow {
     pub buffer_entries: Option<u64>,
     /// The latest heartbeat's health map.
     pub health: BTreeMap<String, String>,
-    /// Declared loss, summed over all buffers and runtimes, as a JSON object of counters; `None` when none was declared.
+    /// Declared loss, summed over all sources, as a JSON object of counters; `None` when none was declared.
     pub telemetry_loss: Option<String>,
     /// The latest frame or hello that was refused.
     pub last_refusal: Option<RefusalRow>,
@@ -320,6 +320,17 @@ pub struct ReportBatch {
     pub refusals: Vec<(AgentId, RefusalRow, u64)>,
 }
 
+/// What one source has lost since it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredLoss {
+    /// The buffer; never empty.
+    pub buffer_id: String,
+    /// The runtime that counts; empty for what the buffer itself counts, which survives its process.
+    pub runtime_id: String,
+    /// A JSON object of counters, cumulative for this pair of ids.
+    pub counters: String,
+}
+
 /// The latest heartbeat of a link.
 #[derive(Clone, Debug)]
 pub struct AgentReport {
@@ -333,6 +344,6 @@ pub struct AgentReport {
     pub buffer_entries: Option<u64>,
     /// Its health map, when it sent one.
     pub health: Option<BTreeMap<String, String>>,
-    /// Declared loss `(buffer id, runtime id, counters as a JSON object)`, cumulative for that pair.
-    pub loss: Option<(String, String, String)>,
+    /// Declared loss, of each source that the agent tells apart.
+    pub losses: Vec<DeclaredLoss>,
 }

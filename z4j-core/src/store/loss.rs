@@ -1,4 +1,4 @@
-//! Arithmetic of declared loss: JSON objects of counters, cumulative for each buffer and runtime.
+//! Arithmetic of declared loss: JSON objects of counters, cumulative for each source, which is a buffer or a runtime of one.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +8,7 @@ pub fn latest_loss(known: &str, reported: &str) -> String {
     combine(&read(known), &read(reported), &|a, b| a.max(b))
 }
 
-/// The sum of each counter over many runtimes; `None` when nothing was declared.
+/// The sum of each counter over many sources; `None` when nothing was declared.
 pub fn total_loss<'a>(counters: impl IntoIterator<Item = &'a str>) -> Option<String> {
     counters
         .into_iter()
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_never_go_back_within_a_runtime_and_add_up_over_runtimes() {
+    fn counters_never_go_back_within_a_source_and_add_up_over_sources() {
         let first = r#"{"event_records":3,"adapter_events":{"celery":2}}"#;
         let older = r#"{"event_records":1,"adapter_events":{"celery":5,"rq":1}}"#;
         let latest = latest_loss(first, older);

@@ -40,8 +40,8 @@ pub use events::{
     TaskChange, timeline_rank,
 };
 pub use fleet::{
-    AgentIdentity, AgentProfile, AgentReport, AgentRow, CloseLink, FleetStore, LinkRow, MintAgent,
-    MintOutcome, OpenLink, RefusalRow, ReplaceToken, ReportBatch, RevokeAgent,
+    AgentIdentity, AgentProfile, AgentReport, AgentRow, CloseLink, DeclaredLoss, FleetStore,
+    LinkRow, MintAgent, MintOutcome, OpenLink, RefusalRow, ReplaceToken, ReportBatch, RevokeAgent,
 };
 pub use identity::{
     CompleteSetup, CreateProject, CreateProjectOutcome, CreateUser, CreateUserOutcome, EndSession,

@@ -12,6 +12,26 @@ use crate::{audit, text};
 
 use super::record;
 
+/// The short way for what agents answer, without a transaction of its own: reads the command, then writes it in one statement
+/// if nobody else has changed it meanwhile. `None` when that cannot be told so, and [`advance`] has to.
+pub(super) async fn advance_alone(
+    db: &mut Db<'_>,
+    advance: &AdvanceCommand,
+) -> Result<Option<AdvanceOutcome>, Fault> {
+    let Some(before) = record::find(db, advance.id).await? else {
+        return Ok(None);
+    };
+    let mut row = before.row.clone();
+    let is_of_agent = advance.agent_id.is_none_or(|agent| agent == row.agent_id);
+    if !is_of_agent || !record::apply(&mut row, advance.input, advance.at) {
+        return Ok(None);
+    }
+    row.result = advance.result.clone().or(row.result);
+    row.error = advance.error.clone().or(row.error);
+    let is_written = record::update_from(db, &before.row, &row).await?;
+    Ok(is_written.then_some(AdvanceOutcome::Advanced(row)))
+}
+
 pub(super) async fn advance(
     db: &mut Db<'_>,
     advance: &AdvanceCommand,

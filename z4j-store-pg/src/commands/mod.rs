@@ -32,6 +32,14 @@ impl CommandStore for PgStore {
     }
 
     async fn advance_command(&self, advance: AdvanceCommand) -> Result<AdvanceOutcome, StoreError> {
+        if advance.retry_link.is_none() && advance.audit.is_none() {
+            let alone = self.write_alone("advance command", &advance, |db, advance| {
+                Box::pin(advance::advance_alone(db, advance))
+            });
+            if let Some(outcome) = alone.await? {
+                return Ok(outcome);
+            }
+        }
         self.write("advance command", &advance, |db, advance| {
             Box::pin(advance::advance(db, advance))
         })

@@ -1,7 +1,8 @@
 //! A command as it is stored.
 
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Postgres};
 use z4j_core::command::{self, CommandInput, CommandState, CommandVerdict};
 use z4j_core::id::{AgentId, CommandId, LinkId, ProjectId, UserId};
 use z4j_core::store::CommandRow;
@@ -104,28 +105,47 @@ pub(super) fn apply(row: &mut CommandRow, input: CommandInput, at: Timestamp) ->
     true
 }
 
+const UPDATE: &str = "UPDATE commands SET state = $3, result = $4, error = $5, dispatched_at = $6, acknowledged_at = $7, \
+    completed_at = $8, link_id = CASE WHEN $9 THEN coalesce($10, link_id) END WHERE project_id = $1 AND id = $2";
+
 /// Writes what [`apply`] can change. The link is kept while the command is in flight.
 pub(super) async fn update(
     db: &mut Db<'_>,
     row: &CommandRow,
     link: Option<LinkId>,
 ) -> Result<(), Fault> {
-    db.sql(
-        "UPDATE commands SET state = $3, result = $4, error = $5, dispatched_at = $6, acknowledged_at = $7,
-             completed_at = $8, link_id = CASE WHEN $9 THEN coalesce($10, link_id) END
-         WHERE project_id = $1 AND id = $2",
-    )
-    .bind(*row.project_id.as_uuid())
-    .bind(*row.id.as_uuid())
-    .bind(row.state.as_str())
-    .bind(text::put_opt(row.result.as_deref()))
-    .bind(text::put_opt(row.error.as_deref()))
-    .bind(row.dispatched_at.map(Timestamp::as_micros))
-    .bind(row.acknowledged_at.map(Timestamp::as_micros))
-    .bind(row.completed_at.map(Timestamp::as_micros))
-    .bind(row.state.is_in_flight())
-    .bind(link.map(|link| *link.as_uuid()))
-    .execute(db.conn())
-    .await?;
+    let update = written(db.sql(UPDATE), row, link);
+    update.execute(db.conn()).await?;
     Ok(())
+}
+
+/// [`update`], when the command still is what it was at `before`: in that state, by that dispatch. Whether it was.
+pub(super) async fn update_from(
+    db: &mut Db<'_>,
+    before: &CommandRow,
+    row: &CommandRow,
+) -> Result<bool, Fault> {
+    let sql = format!("{UPDATE} AND state = $11 AND dispatched_at IS NOT DISTINCT FROM $12");
+    let update = written(db.sql(AssertSqlSafe(sql)), row, None)
+        .bind(before.state.as_str())
+        .bind(before.dispatched_at.map(Timestamp::as_micros));
+    Ok(update.execute(db.conn()).await?.rows_affected() > 0)
+}
+
+fn written<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    row: &'q CommandRow,
+    link: Option<LinkId>,
+) -> Query<'q, Postgres, PgArguments> {
+    query
+        .bind(*row.project_id.as_uuid())
+        .bind(*row.id.as_uuid())
+        .bind(row.state.as_str())
+        .bind(text::put_opt(row.result.as_deref()))
+        .bind(text::put_opt(row.error.as_deref()))
+        .bind(row.dispatched_at.map(Timestamp::as_micros))
+        .bind(row.acknowledged_at.map(Timestamp::as_micros))
+        .bind(row.completed_at.map(Timestamp::as_micros))
+        .bind(row.state.is_in_flight())
+        .bind(link.map(|link| *link.as_uuid()))
 }

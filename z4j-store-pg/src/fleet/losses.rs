@@ -1,24 +1,24 @@
-//! What agents declared lost, for each runtime that a buffer had.
+//! What agents declared lost, by source: a buffer, or a runtime that it had.
 
 use uuid::Uuid;
 use z4j_core::limits::LOSS_RUNTIMES_MAX;
-use z4j_core::store::{AgentReport, latest_loss, total_loss};
+use z4j_core::store::{AgentReport, DeclaredLoss, latest_loss, total_loss};
 
 use crate::db::Db;
 use crate::fault::Fault;
 use crate::{row, text};
 
-/// Under which ids the losses of runtimes are summed up that are no longer told apart.
+/// Under which ids the losses of sources are summed up that are no longer told apart.
 const SUMMED_UP: &str = "";
 
 /// Takes a declaration of an agent whose row is locked.
 pub(super) async fn declare(
     db: &mut Db<'_>,
     report: &AgentReport,
-    source: (&str, &str),
-    counters: &str,
+    loss: &DeclaredLoss,
 ) -> Result<(), Fault> {
     let agent = *report.agent_id.as_uuid();
+    let source = (loss.buffer_id.as_str(), loss.runtime_id.as_str());
     let is_active = db
         .sql("SELECT 1 FROM agents WHERE id = $1 AND revoked_at IS NULL")
         .bind(agent)
@@ -28,7 +28,7 @@ pub(super) async fn declare(
         return Ok(());
     }
     let known = find(db, agent, source).await?;
-    let latest = latest_loss(known.as_deref().unwrap_or("{}"), counters);
+    let latest = latest_loss(known.as_deref().unwrap_or("{}"), &loss.counters);
     put(db, agent, source, &latest, report.at.as_micros()).await?;
     if known.is_none() {
         sum_up_oldest(db, agent).await?;
@@ -84,7 +84,7 @@ async fn put(
     Ok(())
 }
 
-/// Keeps the number of runtimes that are told apart within bounds: the one not heard of for longest joins the sum.
+/// Keeps the number of sources that are told apart within bounds: the one not heard of for longest joins the sum.
 async fn sum_up_oldest(db: &mut Db<'_>, agent: Uuid) -> Result<(), Fault> {
     let oldest = db
         .sql(

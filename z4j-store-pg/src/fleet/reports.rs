@@ -17,8 +17,8 @@ pub(super) async fn record(db: &mut Db<'_>, batch: &ReportBatch) -> Result<(), F
         heartbeats(db, &round).await?;
     }
     for report in &batch.reports {
-        if let Some((buffer, runtime, counters)) = &report.loss {
-            losses::declare(db, report, (buffer, runtime), counters).await?;
+        for loss in &report.losses {
+            losses::declare(db, report, loss).await?;
         }
     }
     workers::disown(db, &batch.disowned).await?;

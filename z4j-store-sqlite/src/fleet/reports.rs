@@ -3,7 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use z4j_core::id::AgentId;
 use z4j_core::limits::LOSS_RUNTIMES_MAX;
-use z4j_core::store::{AgentReport, RefusalRow, ReportBatch, latest_loss, total_loss};
+use z4j_core::store::{
+    AgentReport, DeclaredLoss, RefusalRow, ReportBatch, latest_loss, total_loss,
+};
 
 use crate::fault::Fault;
 use crate::row;
@@ -11,7 +13,7 @@ use crate::writer::Tx;
 
 use super::{queues, workers};
 
-/// Under which ids the losses of runtimes are summed up that are no longer told apart.
+/// Under which ids the losses of sources are summed up that are no longer told apart.
 const SUMMED_UP: &str = "";
 
 pub(super) fn record(tx: &mut Tx<'_>, batch: &ReportBatch) -> Result<(), Fault> {
@@ -65,25 +67,21 @@ fn heartbeat(db: &Connection, report: &AgentReport) -> Result<(), Fault> {
          WHERE id = ?1 AND coalesce(reported_at, ?2) <= ?2",
     )?
     .execute(params![agent, at, report.buffer_entries.map(row::signed), health])?;
-    if let Some((buffer, runtime, counters)) = &report.loss {
-        declare_loss(db, report, (buffer, runtime), counters)?;
+    for loss in &report.losses {
+        declare_loss(db, report, loss)?;
     }
     Ok(())
 }
 
-fn declare_loss(
-    db: &Connection,
-    report: &AgentReport,
-    source: (&str, &str),
-    counters: &str,
-) -> Result<(), Fault> {
+fn declare_loss(db: &Connection, report: &AgentReport, loss: &DeclaredLoss) -> Result<(), Fault> {
     let agent = report.agent_id.as_bytes().as_slice();
+    let source = (loss.buffer_id.as_str(), loss.runtime_id.as_str());
     let mut find =
         db.prepare_cached("SELECT counters FROM agent_losses WHERE agent_id = ?1 AND buffer_id = ?2 AND runtime_id = ?3")?;
     let known: Option<String> = find
         .query_row(params![agent, source.0, source.1], |row| row.get(0))
         .optional()?;
-    let latest = latest_loss(known.as_deref().unwrap_or("{}"), counters);
+    let latest = latest_loss(known.as_deref().unwrap_or("{}"), &loss.counters);
     put_loss(db, agent, source, &latest, report.at.as_micros())?;
     if known.is_none() {
         sum_up_oldest(db, agent)?;
@@ -111,7 +109,7 @@ fn put_loss(
     Ok(())
 }
 
-/// Keeps the number of runtimes that are told apart within bounds: the one not heard of for longest joins the sum.
+/// Keeps the number of sources that are told apart within bounds: the one not heard of for longest joins the sum.
 fn sum_up_oldest(db: &Connection, agent: &[u8]) -> Result<(), Fault> {
     let mut beyond = db.prepare_cached(
         "SELECT buffer_id, runtime_id, counters FROM agent_losses WHERE agent_id = ?1 AND buffer_id <> ''

@@ -230,9 +230,9 @@ cases! {$;
     fleet::repeated_open_is_one_link;
     /// Times of heartbeats never move back.
     fleet::heartbeat_times_never_move_back;
-    /// Declared loss adds up over buffers and runtimes and never goes back.
+    /// Declared loss adds up over its sources and never goes back.
     fleet::declared_loss_adds_up;
-    /// Loss stays counted when there are more runtimes than are told apart.
+    /// Loss stays counted when there are more sources than are told apart.
     fleet::loss_of_many_runtimes_stays_counted;
     /// The latest refusal is shown, and all are counted.
     fleet::refusals_are_counted_and_the_latest_shown;

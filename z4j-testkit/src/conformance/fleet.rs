@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use z4j_core::id::AgentId;
 use z4j_core::limits::LOSS_RUNTIMES_MAX;
-use z4j_core::store::{AgentReport, CloseLink, RefusalRow, ReportBatch, Store};
+use z4j_core::store::{AgentReport, CloseLink, DeclaredLoss, RefusalRow, ReportBatch, Store};
 use z4j_core::time::Timestamp;
 
 use super::agents::{revoke, shown};
@@ -66,7 +66,7 @@ fn report(agent: AgentId, link_id: z4j_core::id::LinkId, at: Timestamp) -> Agent
         at,
         buffer_entries: None,
         health: None,
-        loss: None,
+        losses: Vec::new(),
     }
 }
 
@@ -121,11 +121,13 @@ pub(super) async fn declared_loss_adds_up(store: &dyn Store) {
     let scene = Scene::set(store).await;
     let link = new_link();
     let lost = |runtime: &str, count: u64, at| AgentReport {
-        loss: Some((
-            "buffer".to_owned(),
-            runtime.to_owned(),
-            format!(r#"{{"event_records":{count},"adapter_events":{{"celery":{count}}}}}"#),
-        )),
+        losses: vec![DeclaredLoss {
+            buffer_id: "buffer".to_owned(),
+            runtime_id: runtime.to_owned(),
+            counters: format!(
+                r#"{{"event_records":{count},"adapter_events":{{"celery":{count}}}}}"#
+            ),
+        }],
         ..report(scene.agent, link, at_s(at))
     };
     assert_eq!(shown(&scene, scene.agent).await.telemetry_loss, None);
@@ -198,11 +200,11 @@ pub(super) async fn report_of_a_gone_agent_is_passed_over(store: &dyn Store) {
 pub(super) async fn loss_of_many_runtimes_stays_counted(store: &dyn Store) {
     let scene = Scene::set(store).await;
     let lost = |runtime: u32| AgentReport {
-        loss: Some((
-            "buffer".to_owned(),
-            format!("r{runtime}"),
-            r#"{"event_records":1}"#.to_owned(),
-        )),
+        losses: vec![DeclaredLoss {
+            buffer_id: "buffer".to_owned(),
+            runtime_id: format!("r{runtime}"),
+            counters: r#"{"event_records":1}"#.to_owned(),
+        }],
         ..report(scene.agent, new_link(), at_s(i64::from(runtime)))
     };
     let runtimes = LOSS_RUNTIMES_MAX + 4;

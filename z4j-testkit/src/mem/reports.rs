@@ -2,7 +2,9 @@
 
 use z4j_core::id::AgentId;
 use z4j_core::limits::LOSS_RUNTIMES_MAX;
-use z4j_core::store::{AgentReport, RefusalRow, ReportBatch, latest_loss, total_loss};
+use z4j_core::store::{
+    AgentReport, DeclaredLoss, RefusalRow, ReportBatch, latest_loss, total_loss,
+};
 use z4j_core::time::Timestamp;
 
 use super::db::{Agent, Db};
@@ -44,21 +46,21 @@ fn heartbeat(db: &mut Db, report: AgentReport) {
             agent.row.health = health;
         }
     }
-    if let Some((buffer, runtime, counters)) = report.loss {
-        declare_loss(agent, (buffer, runtime), &counters, report.at);
+    for loss in report.losses {
+        declare_loss(agent, loss, report.at);
     }
     if let Some(link) = db.links.get_mut(&report.link_id) {
         link.row.last_seen_at = link.row.last_seen_at.max(report.at);
     }
 }
 
-/// Counters are cumulative for a runtime, so the larger of each stands; beyond a number of runtimes the oldest are summed.
-fn declare_loss(agent: &mut Agent, runtime: (String, String), counters: &str, at: Timestamp) {
+/// Counters are cumulative for a source, so the larger of each stands; beyond a number of sources the oldest are summed.
+fn declare_loss(agent: &mut Agent, loss: DeclaredLoss, at: Timestamp) {
     let known = agent
         .losses
-        .entry(runtime)
+        .entry((loss.buffer_id, loss.runtime_id))
         .or_insert_with(|| ("{}".to_owned(), at));
-    *known = (latest_loss(&known.0, counters), known.1.max(at));
+    *known = (latest_loss(&known.0, &loss.counters), known.1.max(at));
     let sums = (OLDER_RUNTIMES.0.to_owned(), OLDER_RUNTIMES.1.to_owned());
     while agent.losses.len() > usize::try_from(LOSS_RUNTIMES_MAX).unwrap_or(usize::MAX) {
         let told_apart = agent.losses.iter().filter(|(runtime, _)| **runtime != sums);
