@@ -18,7 +18,7 @@ async fn two_brains_lose_nothing_and_repeat_no_unsafe_command_while_one_after_th
     let workers = Workers::start(&world, 2).await;
     let orders = Orders::start(&world).await;
     // As much as agents send in that time, and some more for the end.
-    let tasks = 100 + usize::try_from(time.as_secs()).unwrap() * 40;
+    let tasks = 100 + usize::try_from(time.as_secs()).unwrap() * 60;
     let fleet = world.fleet(6, tasks);
     let began = Instant::now();
     let mut kills = 0;
