@@ -107,9 +107,12 @@ async fn a_server_that_died_of_a_full_disk_is_found_again_once_it_is_started() {
     fleet::check(&world.database.store().await, &expected).await;
 }
 
-/// Writes nothing but the server's log until there is no room for more of it, which ends the server.
+/// Writes nothing but the server's log until there is no room for more of it, which ends the server. What the fleet writes may
+/// have ended it before.
 async fn fill_log(world: &World) {
-    let mut conn = PgConnection::connect(&world.cluster.url()).await.unwrap();
+    let Ok(mut conn) = PgConnection::connect(&world.cluster.url()).await else {
+        return;
+    };
     let sql = "SELECT pg_logical_emit_message(false, 'z4j', repeat('x', 1000000))";
     let filled = async { while sqlx::query(sql).execute(&mut conn).await.is_ok() {} };
     let filled = tokio::time::timeout(Duration::from_secs(20), filled).await;
