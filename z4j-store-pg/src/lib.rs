@@ -32,7 +32,7 @@
 //!
 //! # The map
 //! `url`, `config`, `session`, `open`, `checks` and `migrate` are the start; `store` and `db` the way to the database, `connect`
-//! and `listen` the connections beside the pool; then one module for each trait of [`z4j_core::store`], with the SQL next to
+//! and `listen` the connections beside the pool; `day` by what tables are parted; then one module for each trait of [`z4j_core::store`], with the SQL next to
 //! the method that it serves.
 
 mod audit;

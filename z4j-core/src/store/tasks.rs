@@ -122,6 +122,17 @@ pub enum TaskSort {
     RuntimeDesc,
 }
 
+impl TaskSort {
+    /// Every order.
+    pub const ALL: [Self; 5] = [
+        Self::UpdatedDesc,
+        Self::UpdatedAsc,
+        Self::ReceivedDesc,
+        Self::FinishedDesc,
+        Self::RuntimeDesc,
+    ];
+}
+
 /// A task as lists show it: no payloads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskSummary {

@@ -58,7 +58,7 @@ pub(super) struct Needle {
 impl Needle {
     /// `None` when it has no three letters or digits in a row: the index knows nothing of it.
     pub(super) fn new(wanted: &str) -> Option<Self> {
-        let line = text::spaced(&text::kept(wanted));
+        let line = text::spaced(wanted);
         if line.split(' ').all(|run| run.len() < LENGTH - 1) {
             return None;
         }

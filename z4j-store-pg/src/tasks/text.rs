@@ -29,30 +29,33 @@ pub(crate) fn search_words(
 pub(super) fn words(task_id: &str, record: &TaskRecord) -> String {
     let mut line = String::new();
     for place in std::iter::once(task_id).chain(facts(record).into_iter().flatten()) {
-        if !line.is_empty() {
+        // A space where one place ends and the next begins, like any other that separates words.
+        if !line.is_empty() && !line.ends_with(' ') {
             line.push(' ');
         }
-        line.push_str(spaced(&kept(place)).trim());
+        push_words(&mut line, place);
     }
     line
 }
 
-/// What separates words becomes one space. Only ASCII is known to: what else is a letter depends on the language.
-pub(super) fn spaced(kept: &str) -> String {
-    let mut line = String::with_capacity(kept.len());
-    for char in kept.chars() {
+/// What is looked for, as lines have it.
+pub(super) fn spaced(wanted: &str) -> String {
+    let mut line = String::new();
+    push_words(&mut line, wanted);
+    line
+}
+
+/// In small letters; what separates words becomes one space. Only ASCII is known to: what else is a letter depends on the
+/// language.
+fn push_words(line: &mut String, text: &str) {
+    line.reserve(text.len() + 1);
+    for char in text::put(text).chars() {
         if !char.is_ascii() || char.is_ascii_alphanumeric() {
-            line.push(char);
+            line.push(char.to_ascii_lowercase());
         } else if !line.ends_with(' ') {
             line.push(' ');
         }
     }
-    line
-}
-
-/// What is looked for as lines have it, but for what separates words.
-pub(super) fn kept(wanted: &str) -> String {
-    text::put(wanted).to_ascii_lowercase()
 }
 
 /// Whether task id, name or arguments hold `wanted`, without regard to ASCII case: what a search means.

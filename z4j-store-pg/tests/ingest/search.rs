@@ -14,14 +14,6 @@ const DAY_S: i64 = 86_400;
 /// Most of them on one day: more than are looked up at once.
 const TASKS: i64 = 12_000;
 const PAGES_MAX: usize = 5;
-const SORTS: [TaskSort; 5] = [
-    TaskSort::UpdatedDesc,
-    TaskSort::UpdatedAsc,
-    TaskSort::ReceivedDesc,
-    TaskSort::FinishedDesc,
-    TaskSort::RuntimeDesc,
-];
-
 /// Seven of eight tasks on one day, the others on ten days before and nine after.
 fn sent_at(number: i64) -> Timestamp {
     let day = if number % 8 == 0 {
@@ -130,7 +122,7 @@ async fn searches_find_what_reading_everything_finds_wherever_the_words_are() {
     }
     let compare = async |place: &str| {
         for filter in filters() {
-            for sort in SORTS {
+            for sort in TaskSort::ALL {
                 let found = listed(&store, desk.project, &filter, sort).await;
                 let expected = listed(&model, desk.project, &filter, sort).await;
                 let ids = |tasks: &[TaskSummary]| {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use z4j_core::store::{Store, TaskFilter, TaskSummary};
+use z4j_core::store::{Store, TaskFilter, TaskSort, TaskSummary};
 use z4j_core::task::TaskState;
 
-use super::lists::{SORTS, crowd};
+use super::lists::crowd;
 use super::scene::{Scene, at_ms, at_s};
 
 /// The tasks that a filter should find, told by looking at all of them.
@@ -14,7 +14,7 @@ async fn check_filter(
     filter: TaskFilter,
     matches: impl Fn(&TaskSummary) -> bool,
 ) {
-    for sort in SORTS {
+    for sort in TaskSort::ALL {
         let mut expected = scene.list(&TaskFilter::default(), sort, 500).await;
         expected.retain(&matches);
         assert!(

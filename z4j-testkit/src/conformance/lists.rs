@@ -10,14 +10,6 @@ use z4j_core::task::TaskState;
 
 use super::scene::{Scene, at_s, fresh_id};
 
-pub(super) const SORTS: [TaskSort; 5] = [
-    TaskSort::UpdatedDesc,
-    TaskSort::UpdatedAsc,
-    TaskSort::ReceivedDesc,
-    TaskSort::FinishedDesc,
-    TaskSort::RuntimeDesc,
-];
-
 /// Tasks in all states, with ties in every column, two engines, and rows without a value.
 pub(super) async fn crowd(scene: &Scene<'_>) {
     let mut events = Vec::new();
@@ -91,7 +83,7 @@ fn expected_order(left: &TaskSummary, right: &TaskSummary, sort: TaskSort) -> Or
 pub(super) async fn every_sort_pages_completely_in_order(store: &dyn Store) {
     let scene = Scene::set(store).await;
     crowd(&scene).await;
-    for sort in SORTS {
+    for sort in TaskSort::ALL {
         for limit in [1, 3, 10, 26, 27, 500] {
             let tasks = scene.list(&TaskFilter::default(), sort, limit).await;
             assert_eq!(tasks.len(), 27, "{sort:?} in pages of {limit}");
@@ -225,7 +217,7 @@ pub(super) async fn page_walk_holds_what_did_not_change_while_others_come(store:
     let scene = Scene::set(store).await;
     crowd(&scene).await;
     let filter = TaskFilter::default();
-    for (round, sort) in (0_i64..).zip(SORTS) {
+    for (round, sort) in (0_i64..).zip(TaskSort::ALL) {
         let expected = scene.list(&filter, sort, 500).await;
         let mut walked = Vec::new();
         let mut after = None;

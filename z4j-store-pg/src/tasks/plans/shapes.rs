@@ -15,14 +15,6 @@ use super::super::walk::Walk;
 use super::super::{detail, estimate, links, mover, numbers};
 use super::{PROJECT, Rule};
 
-const SORTS: [TaskSort; 5] = [
-    TaskSort::UpdatedDesc,
-    TaskSort::UpdatedAsc,
-    TaskSort::ReceivedDesc,
-    TaskSort::FinishedDesc,
-    TaskSort::RuntimeDesc,
-];
-
 /// 200,000 tasks of two projects, their texts, and counters.
 const FILL: &str = r"
 INSERT INTO projects (id, slug, name, created_at)
@@ -109,7 +101,7 @@ pub(super) fn shapes() -> Vec<(String, Rule, Sql)> {
     let filters = filters();
     let mut shapes = Vec::new();
     for filter in &filters {
-        for sort in SORTS {
+        for sort in TaskSort::ALL {
             for part in order::parts(sort) {
                 for after in &after {
                     let is_there = after
