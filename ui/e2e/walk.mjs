@@ -294,6 +294,14 @@ async function selectionAndCut() {
   }, { except: [/ERR_INTERNET_DISCONNECTED/, /ERR_NETWORK_CHANGED/] })
 }
 
+// What a worker reports of itself is its own affair: numbers with every digit, words without a gap.
+async function withLongValues(route) {
+  const response = await route.fetch()
+  const worker = await response.json()
+  Object.assign(worker.details, { user_cpu_seconds: 1.8133170000000001, [`setting_${'x'.repeat(80)}`]: 'y'.repeat(200) })
+  return route.fulfill({ response, json: worker })
+}
+
 async function everyPage() {
   const pages = { overview: '', tasks: '/tasks', 'tasks-failed': '/tasks?state=failure&range=1h', workers: '/workers', queues: '/queues', agents: '/agents', commands: '/commands', audit: '/audit', connect: '/connect', nothing: '/nothing-here' }
   for (const [name, path] of Object.entries(pages)) {
@@ -305,6 +313,7 @@ async function everyPage() {
     })
     await lookAt(name)
   }
+  await page.route(/\/api\/.*\/workers\/[^/?]+$/, withLongValues)
   for (const [list, name] of [['/workers', 'worker'], ['/commands', 'command']]) {
     await check(`${name} opens from its list`, async () => {
       await page.goto(`${base}${HOME}${list}`)

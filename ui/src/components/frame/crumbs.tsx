@@ -20,10 +20,12 @@ export function Crumbs({ slug }: { slug: string }) {
   const parts = useLocation({ select: (l) => l.pathname }).split('/').filter(Boolean).slice(2)
   const section = parts[0]
   const leaf = parts.length > 1 ? decodeURIComponent(parts.at(-1) ?? '') : null
+  // A worker is known by its name; everything else by an id that nobody reads.
+  const short = leaf === null || section === 'workers' ? leaf : shortId(leaf)
   const page = section === undefined ? s.nav.overview : (SECTIONS[section] ?? section)
   useEffect(() => {
-    document.title = [leaf === null ? null : shortId(leaf), page, name, 'z4j'].filter(Boolean).join(' · ')
-  }, [leaf, page, name])
+    document.title = [short, page, name, 'z4j'].filter(Boolean).join(' · ')
+  }, [short, page, name])
   return (
     <nav aria-label={s.frame.crumbs} className="min-w-0">
       <ol className="flex min-w-0 items-center gap-1 text-sm text-muted">
@@ -50,10 +52,10 @@ export function Crumbs({ slug }: { slug: string }) {
             <span className="px-1 text-ink" aria-current="page">{s.nav.overview}</span>
           </li>
         )}
-        {leaf !== null && (
+        {short !== null && (
           <li className="hidden min-w-0 items-center gap-1 sm:flex">
             <ChevronRight className="size-3.5 shrink-0" aria-hidden />
-            <code className="truncate text-ink" aria-current="page">{shortId(leaf)}</code>
+            <code className="truncate text-ink" aria-current="page">{short}</code>
           </li>
         )}
       </ol>

@@ -2,6 +2,7 @@ import { EyeOff } from 'lucide-react'
 import { useState } from 'react'
 import type { Json } from '~/api/types'
 import { CopyButton } from '~/components/bits'
+import { cn } from '~/lib/cn'
 import { s } from '~/strings'
 
 const REDACTED = '[REDACTED]'
@@ -25,17 +26,17 @@ function Redacted() {
 
 /** A value as a tree that folds; what the agent removed is shown as removed. */
 export function JsonTree({ value, name, depth = 0 }: { value: Json; name?: string; depth?: number }) {
-  const label = name === undefined ? null : <span className="text-st-received">{name}</span>
+  const label = name === undefined ? null : <span className="max-w-4/5 shrink-0 wrap-anywhere text-st-received">{name}</span>
   if (value === null || typeof value !== 'object') {
     return (
-      <div className="group/leaf flex min-h-6 items-start gap-2">
+      <div className="group/leaf relative flex min-h-6 items-start gap-2">
         {label}
         <Leaf value={value} />
         {!isRedacted(value) && (
           <CopyButton
             text={typeof value === 'string' ? value : JSON.stringify(value)}
             label={s.task.copyValue}
-            className="h-5 opacity-0 group-hover/leaf:opacity-100 focus-visible:opacity-100"
+            className="absolute top-0 right-0 h-5 bg-surface opacity-0 group-hover/leaf:opacity-100 focus-visible:opacity-100"
           />
         )}
       </div>
@@ -63,12 +64,12 @@ function Leaf({ value }: { value: Json }) {
   const [whole, setWhole] = useState(false)
   if (isRedacted(value)) return <Redacted />
   if (typeof value !== 'string') {
-    return <span className={value === null ? 'text-muted' : 'text-st-started'}>{String(value)}</span>
+    return <span className={cn('min-w-0 wrap-anywhere', value === null ? 'text-muted' : 'text-st-started')}>{String(value)}</span>
   }
   // A secret inside a longer text is removed in place.
   const parts = (whole ? value : value.slice(0, TEXT_CHARS_MAX)).split(REDACTED)
   return (
-    <span className="min-w-0 break-words whitespace-pre-wrap">
+    <span className="min-w-0 wrap-anywhere whitespace-pre-wrap">
       {parts.map((part, at) => (
         <span key={at}>
           {at > 0 && <Redacted />}
