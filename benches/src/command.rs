@@ -39,6 +39,10 @@ pub(crate) struct Options {
     /// Commands of each kind that are measured, after some that are not
     #[arg(long, default_value_t = 200)]
     samples: usize,
+    /// Milliseconds between a command and the next. Without, one follows as soon as the last one reached the agent, whose answers
+    /// are being stored meanwhile
+    #[arg(long, default_value_t = 0)]
+    gap_ms: u64,
 }
 
 /// Measures every brain.
@@ -50,7 +54,11 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
             one(options, target, action, &mut report).await?;
         }
     }
-    report.note("one command at a time on an otherwise idle brain; frame_*: REST call sent to frame read by the agent, call_*: REST call sent to its answer read");
+    report.note(format!(
+        "one command at a time, {} ms between them, on an otherwise idle brain",
+        options.gap_ms
+    ));
+    report.note("frame_*: REST call sent to frame read by the agent, call_*: REST call sent to its answer read");
     Ok(report)
 }
 
@@ -73,6 +81,7 @@ async fn one(
         if index == WARM_UP {
             meter = Meter::start(ready.watched);
         }
+        tokio::time::sleep(Duration::from_millis(options.gap_ms)).await;
         let times = issue(admin, action, task, &mut frames).await?;
         if index >= WARM_UP {
             to_frame.record(times.frame_us)?;

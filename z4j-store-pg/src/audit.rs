@@ -115,6 +115,22 @@ pub(crate) const LOCK: &str = "SELECT seq, mac, \
     EXISTS (SELECT FROM audit_entries WHERE project_id = $1 AND id = $2) AS has_entry \
     FROM audit_heads WHERE project_id = $1 FOR UPDATE";
 
+/// How a chain ends at this moment; `None` for one without entries.
+pub(crate) async fn look(db: &mut Db<'_>, chain: &ChainId) -> Result<Option<ChainHead>, Fault> {
+    let found = db
+        .sql("SELECT seq, mac FROM audit_heads WHERE project_id = $1 AND seq > 0")
+        .bind(chain_id(chain))
+        .fetch_optional(db.conn())
+        .await?;
+    found.as_ref().map(read_head).transpose()
+}
+
+/// The entry that follows `head`.
+pub(crate) fn seal_after(head: &ChainHead, write: &AuditWrite) -> AuditEntry {
+    let draft = write.draft.clone();
+    seal(&write.key, write.chain, Some(head), write.id, draft)
+}
+
 pub(crate) async fn lock_head(db: &mut Db<'_>, write: &AuditWrite) -> Result<Locked, Fault> {
     let (chain, id) = (chain_id(&write.chain), *write.id.as_uuid());
     let lock = db.sql(LOCK).bind(chain).bind(id);
@@ -133,13 +149,30 @@ pub(crate) async fn lock_head(db: &mut Db<'_>, write: &AuditWrite) -> Result<Loc
 
 /// Two parts of a `WITH` that write an entry and move the head to it. Their values are those of [`bind`], from `$first` on.
 pub(crate) fn written(first: usize) -> String {
-    let marks: Vec<String> = (first..first + 15).map(|at| format!("${at}")).collect();
     let (chain, seq, mac) = (first, first + 1, first + 6);
     format!(
         "entry AS (INSERT INTO audit_entries ({COLUMNS}) VALUES ({})), \
          head AS (UPDATE audit_heads SET seq = ${seq}, mac = ${mac} WHERE project_id = ${chain})",
-        marks.join(", ")
+        marks(first)
     )
+}
+
+/// The same for a chain that is not locked: the entry is written if it is the next one, is not there yet, and `condition` holds.
+/// `head` has a row exactly then.
+pub(crate) fn written_if(condition: &str, first: usize) -> String {
+    let (chain, seq, id, before, mac) = (first, first + 1, first + 2, first + 5, first + 6);
+    format!(
+        "head AS (UPDATE audit_heads SET seq = ${seq}, mac = ${mac} \
+             WHERE project_id = ${chain} AND seq = ${seq} - 1 AND mac = ${before} AND {condition} \
+             AND NOT EXISTS (SELECT FROM audit_entries WHERE project_id = ${chain} AND id = ${id}) RETURNING seq), \
+         entry AS (INSERT INTO audit_entries ({COLUMNS}) SELECT {} FROM head)",
+        marks(first)
+    )
+}
+
+fn marks(first: usize) -> String {
+    let marks: Vec<String> = (first..first + 15).map(|at| format!("${at}")).collect();
+    marks.join(", ")
 }
 
 type Written<'q> = Query<'q, Postgres, PgArguments>;

@@ -7,6 +7,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use z4j_core::store::StoreErrorKind;
 
 use crate::checks;
+use crate::commands::Heads;
 use crate::config::PgConfig;
 use crate::connect::Connector;
 use crate::fault::Fault;
@@ -77,6 +78,7 @@ pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
         pool,
         listener,
         ingest,
+        heads: Heads::default(),
         mover,
     })
 }

@@ -11,6 +11,7 @@ use z4j_core::env::Env;
 use z4j_core::limits;
 use z4j_core::store::StoreError;
 
+use crate::commands::Heads;
 use crate::config::PgConfig;
 use crate::db::Db;
 use crate::fault::Fault;
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) pool: PgPool,
     pub(crate) listener: Listener,
     pub(crate) ingest: Ingest,
+    pub(crate) heads: Heads,
     /// Indexes the texts of new tasks.
     pub(crate) mover: Mover,
 }

@@ -12,9 +12,11 @@ use std::collections::BTreeSet;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
+use sqlx::PgConnection;
 use team::{Team, at_s, audit, audit_key, cut_off, run, soon, until};
 use z4j_core::audit::{ChainId, verify};
-use z4j_core::id::{CommandId, ReplicaId};
+use z4j_core::command::CommandState;
+use z4j_core::id::{CommandId, LinkId, ReplicaId};
 use z4j_core::store::{
     Announcement, AuditStore, CommandStore, Coordination, Heard, IssueOutcome, News, Topic,
 };
@@ -198,6 +200,113 @@ async fn a_chain_of_many_writers_has_no_gap_and_no_fork() {
     assert!(seqs.by_ref().eq(1..=121));
     let report = verify(&[audit_key()], chain, None, entries).expect("a sound chain");
     assert_eq!(report.head, Some(head));
+}
+
+/// Issues a command for each link, and lets the others go on when all of them wait for a lock that `holder` has.
+async fn issued_while_held(
+    (holder, database): (&mut PgConnection, &Database),
+    team: &Team,
+    links: &[(PgStore, LinkId)],
+) -> Vec<CommandState> {
+    let issues = links.iter().map(|(store, link)| {
+        let mut command = team.command();
+        command.claim_for = Some(*link);
+        let store = store.clone();
+        tokio::spawn(async move { store.issue_command(command).await })
+    });
+    let issues: Vec<_> = issues.collect();
+    let mut watcher = database.connect().await;
+    until(async || {
+        let sql = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted";
+        let waiting: i64 = sqlx::query_scalar(sql)
+            .fetch_one(&mut watcher)
+            .await
+            .unwrap();
+        usize::try_from(waiting).unwrap() == links.len()
+    })
+    .await;
+    run(holder, "COMMIT").await;
+    let mut states = Vec::new();
+    for issue in issues {
+        match soon(issue).await.unwrap().unwrap() {
+            IssueOutcome::Issued(row) => states.push(row.state),
+            other => panic!("{other:?}"),
+        }
+    }
+    states
+}
+
+async fn sound_chain_of(store: &PgStore, team: &Team) -> usize {
+    let chain = ChainId::Project(team.project);
+    let entries = store.audit_range(chain, 0, 100).await.unwrap();
+    let count = entries.len();
+    verify(&[audit_key()], chain, None, entries).expect("a sound chain");
+    count
+}
+
+#[tokio::test]
+async fn a_command_whose_link_closes_while_it_is_written_waits_for_another() {
+    let database = Database::fresh().await;
+    let store = database.store().await;
+    let team = Team::on(&store).await;
+    let link = team.link(&store, 1).await;
+    let mut closing = database.connect().await;
+    run(&mut closing, "BEGIN").await;
+    run(
+        &mut closing,
+        &format!("DELETE FROM links WHERE id = '{link}'"),
+    )
+    .await;
+    let held = (&mut closing, &database);
+    let links = [(store.clone(), link)];
+    let states = issued_while_held(held, &team, &links).await;
+    assert_eq!(states, [CommandState::Pending]);
+    assert_eq!(
+        sound_chain_of(&store, &team).await,
+        2,
+        "with the agent's own"
+    );
+    let next = team.link(&store, 1).await;
+    let claimed = store.claim_commands(team.claim(next, 9)).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+}
+
+#[tokio::test]
+async fn commands_that_are_written_at_once_follow_each_other_in_the_chain() {
+    let database = Database::fresh().await;
+    let store = database.store().await;
+    let team = Team::on(&store).await;
+    let mut links = Vec::new();
+    for replica in 1..4 {
+        let store = database.store().await;
+        let link = team.link(&store, replica).await;
+        links.push((store, link));
+    }
+    let mut other = database.connect().await;
+    run(&mut other, "BEGIN").await;
+    let lock = format!(
+        "SELECT 1 FROM audit_heads WHERE project_id = '{}' FOR UPDATE",
+        team.project
+    );
+    run(&mut other, &lock).await;
+    let held = (&mut other, &database);
+    let states = issued_while_held(held, &team, &links).await;
+    assert_eq!(states, [CommandState::Dispatched; 3]);
+    // By turns: what each remembers of the chain is old, or the last it wrote.
+    for (store, link) in links.iter().chain(&links).flat_map(|one| [one, one]) {
+        let mut command = team.command();
+        command.claim_for = Some(*link);
+        let issued = store.issue_command(command).await.unwrap();
+        let IssueOutcome::Issued(row) = issued else {
+            panic!("{issued:?}");
+        };
+        assert_eq!(row.state, CommandState::Dispatched);
+    }
+    assert_eq!(
+        sound_chain_of(&store, &team).await,
+        16,
+        "with the agent's own"
+    );
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! Writing commands, and handing them out.
 
 use serde::Deserialize;
-use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Postgres};
 use uuid::Uuid;
+use z4j_core::audit::ChainHead;
 use z4j_core::command::{CommandInput, CommandState};
 use z4j_core::id::LinkId;
 use z4j_core::store::{ClaimCommands, CommandRow, IssueCommand, IssueOutcome, Topic};
@@ -12,7 +15,35 @@ use crate::db::Db;
 use crate::fault::Fault;
 use crate::{audit, row, text};
 
+use super::heads::Heads;
 use super::record::{self, Stored};
+
+/// The short way for a command that a link of this brain is to have, without a transaction of its own: one statement writes it
+/// if the link is open, all that it stands on is there, and the chain ends as it is remembered, or else as it was just read.
+/// `None` when it was not written, and [`issue`] has to find out why.
+pub(super) async fn issue_alone(
+    db: &mut Db<'_>,
+    (command, heads): (&IssueCommand, &Heads),
+) -> Result<Option<IssueOutcome>, Fault> {
+    let (Some(link), chain) = (command.claim_for, command.audit.chain) else {
+        return Ok(None);
+    };
+    let remembered = heads.of(&chain);
+    let mut written = None;
+    if let Some(head) = &remembered {
+        written = insert_if_held(db, command, link, head).await?;
+    }
+    if written.is_none() {
+        let head = audit::look(db, &chain).await?;
+        if let Some(head) = head.filter(|head| Some(*head) != remembered) {
+            written = insert_if_held(db, command, link, &head).await?;
+        }
+    }
+    Ok(written.map(|(row, head)| {
+        heads.remember(&chain, head);
+        IssueOutcome::Issued(row)
+    }))
+}
 
 pub(crate) async fn issue(db: &mut Db<'_>, command: &IssueCommand) -> Result<IssueOutcome, Fault> {
     let mut ground = Ground::read(db, command).await?;
@@ -152,6 +183,11 @@ fn pending(command: &IssueCommand, issued_by_name: Option<String>) -> CommandRow
     }
 }
 
+const COLUMNS: &str = "id, project_id, agent_id, issued_by, issued_by_name, action, target_type, target_id, engine, payload, \
+    idempotency_key, idempotency_digest, state, issued_at, timeout_at, dispatched_at, link_id";
+/// The marks of [`bind`], of which there are 17.
+const MARKS: &str = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17";
+
 /// The command, its audit entry and the hint to all brains, in one statement.
 async fn insert(
     db: &mut Db<'_>,
@@ -160,10 +196,6 @@ async fn insert(
     link: Option<LinkId>,
     head: &audit::Locked,
 ) -> Result<(), Fault> {
-    const COMMAND: &str = "command AS (INSERT INTO commands (id, project_id, agent_id, issued_by, issued_by_name, action,
-             target_type, target_id, engine, payload, idempotency_key, idempotency_digest, state, issued_at, timeout_at,
-             dispatched_at, link_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17))";
     let is_waiting = row.state == CommandState::Pending;
     let hint = if is_waiting {
         db.hint(Topic::Commands)?
@@ -177,10 +209,72 @@ async fn insert(
     } else {
         format!(", {}", audit::written(first))
     };
-    let sql = format!("WITH {COMMAND}{entry} SELECT{hinted}");
+    let sql = format!(
+        "WITH command AS (INSERT INTO commands ({COLUMNS}) VALUES ({MARKS})){entry} SELECT{hinted}"
+    );
+    let mut query = bind(db.sql(AssertSqlSafe(sql)), command, row, link);
+    if let Some((channel, word)) = hint {
+        query = query.bind(channel).bind(word);
+    }
+    if !head.has_entry {
+        let chain = audit::chain_id(&command.audit.chain);
+        query = audit::bind(query, chain, &head.seal(&command.audit))?;
+    }
+    query.execute(db.conn()).await?;
+    Ok(())
+}
+
+/// What must hold so that a command may be written; the link is held while the statement runs, which is the whole transaction.
+const CAN_BE_ISSUED: &str = "EXISTS (SELECT FROM held) AND EXISTS (SELECT FROM projects WHERE id = $2) \
+    AND EXISTS (SELECT FROM agents WHERE id = $3) AND NOT EXISTS (SELECT FROM commands WHERE id = $1) \
+    AND NOT EXISTS (SELECT FROM commands WHERE project_id = $2 AND idempotency_key = $11)";
+
+/// The command and its audit entry in one statement, if the chain ends as `head` says and it may be issued; with the chain's new
+/// end. What somebody else wrote at the same time counts as an obstacle, not as a fault.
+async fn insert_if_held(
+    db: &mut Db<'_>,
+    command: &IssueCommand,
+    link: LinkId,
+    head: &ChainHead,
+) -> Result<Option<(CommandRow, ChainHead)>, Fault> {
+    let mut row = pending(command, None);
+    record::apply(&mut row, CommandInput::Claimed, command.issued_at);
+    let entry = audit::written_if(CAN_BE_ISSUED, 18);
+    let values = MARKS.replace(
+        "$5,",
+        "coalesce($5, (SELECT display_name FROM users WHERE id = $4)),",
+    );
+    let sql = format!(
+        "WITH held AS MATERIALIZED (SELECT id FROM links WHERE id = $17 AND agent_id = $3 FOR KEY SHARE), {entry},
+             command AS (INSERT INTO commands ({COLUMNS}) SELECT {values} FROM head RETURNING issued_by_name)
+         SELECT issued_by_name FROM command"
+    );
+    let sealed = audit::seal_after(head, &command.audit);
+    let query = bind(db.sql(AssertSqlSafe(sql)), command, &row, Some(link));
+    let query = audit::bind(query, audit::chain_id(&command.audit.chain), &sealed)?;
+    let answer = match query.fetch_optional(db.conn()).await.map_err(Fault::from) {
+        Err(fault) if fault.is_duplicate() || fault.is_conflict() => None,
+        answer => answer?,
+    };
+    let Some(answer) = answer else {
+        return Ok(None);
+    };
+    row.issued_by_name = row::text_opt(&answer, "issued_by_name")?;
+    let head = ChainHead {
+        seq: sealed.seq,
+        mac: sealed.mac,
+    };
+    Ok(Some((row, head)))
+}
+
+fn bind<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    command: &'q IssueCommand,
+    row: &'q CommandRow,
+    link: Option<LinkId>,
+) -> Query<'q, Postgres, PgArguments> {
     let idempotency = command.idempotency.as_ref();
-    let mut query = db
-        .sql(AssertSqlSafe(sql))
+    query
         .bind(*row.id.as_uuid())
         .bind(*row.project_id.as_uuid())
         .bind(*row.agent_id.as_uuid())
@@ -197,16 +291,7 @@ async fn insert(
         .bind(row.issued_at.as_micros())
         .bind(row.timeout_at.as_micros())
         .bind(row.dispatched_at.map(Timestamp::as_micros))
-        .bind(link.map(|link| *link.as_uuid()));
-    if let Some((channel, word)) = hint {
-        query = query.bind(channel).bind(word);
-    }
-    if !head.has_entry {
-        let chain = audit::chain_id(&command.audit.chain);
-        query = audit::bind(query, chain, &head.seal(&command.audit))?;
-    }
-    query.execute(db.conn()).await?;
-    Ok(())
+        .bind(link.map(|link| *link.as_uuid()))
 }
 
 /// The engine that a payload names; what is no such object names none.

@@ -1,6 +1,7 @@
 //! Commands: from a person to an engine and back.
 
 pub(crate) mod advance;
+mod heads;
 pub(crate) mod issue;
 mod list;
 mod record;
@@ -13,11 +14,24 @@ use z4j_core::store::{
 };
 use z4j_core::time::Timestamp;
 
+pub(crate) use heads::Heads;
+
 use crate::store::PgStore;
 
 #[async_trait]
 impl CommandStore for PgStore {
     async fn issue_command(&self, command: IssueCommand) -> Result<IssueOutcome, StoreError> {
+        let heads = &self.inner.heads;
+        let turn = heads.enter();
+        if turn.is_alone && command.claim_for.is_some() {
+            let request = (&command, heads);
+            let alone = self.write_alone("issue command", &request, |db, request| {
+                Box::pin(issue::issue_alone(db, *request))
+            });
+            if let Some(outcome) = alone.await? {
+                return Ok(outcome);
+            }
+        }
         self.write("issue command", &command, |db, command| {
             Box::pin(issue::issue(db, command))
         })
