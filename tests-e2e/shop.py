@@ -57,26 +57,30 @@ class Worker:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            # A cold stop: a warm one waits for the tasks that are running, and some of ours run for minutes.
-            self.process.send_signal(signal.SIGQUIT)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                pass
         try:
-            # Pool processes of a killed worker may outlive it.
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+            if self.process.poll() is None:
+                # A cold stop: a warm one waits for the tasks that are running, and some of ours run for minutes.
+                self.process.send_signal(signal.SIGQUIT)
+                self.process.wait(10)
+        except subprocess.TimeoutExpired:
             pass
-        self.process.wait()
+        finally:
+            # Also when a signal ends the wait: nobody else knows of the worker. Its pool processes may outlive it.
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
 
 
 def end_on_signals():
-    """Turns the signals that end a program into an exception, so that `with` blocks stop the workers."""
+    """Turns the first signal that ends a program into an exception, so that `with` blocks stop the workers."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
     def end(number, _frame):
+        for known in numbers:
+            signal.signal(known, signal.SIG_IGN)
         raise SystemExit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in numbers:
         signal.signal(number, end)
