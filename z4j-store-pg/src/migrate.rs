@@ -36,6 +36,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "words by day and unended",
         sql: include_str!("../migrations/0003_words_by_day_and_unended.sql"),
     },
+    Migration {
+        version: 4,
+        name: "runs and late ends",
+        sql: include_str!("../migrations/0004_runs_and_late_ends.sql"),
+    },
 ];
 
 /// What a migration did.

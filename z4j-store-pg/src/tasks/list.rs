@@ -11,6 +11,7 @@ use crate::fault::Fault;
 use super::estimate::rows_at_most;
 use super::links;
 use super::order::{self, Part, Position};
+use super::receipt;
 use super::search::{self, Clues};
 use super::sql::Sql;
 use super::step::Step;
@@ -21,6 +22,8 @@ use super::walk::Walk;
 pub(super) const WINDOW_ROWS: u32 = 2_000;
 /// Rows of a second look.
 const WIDE_WINDOW_ROWS_MAX: u32 = 150_000;
+/// Rows of a second look along the order of change, for a list by receipt.
+const RECEIPT_ROWS_MAX: u32 = 20_000;
 /// Rows that are read to gather all that match; beyond, the database is left to choose.
 const GATHER_ROWS_MAX: u32 = 500_000;
 
@@ -101,6 +104,19 @@ async fn rows(
     }
     if walk.is_exact() {
         return run(db, &Step::Exact.sql(walk, wanted)).await;
+    }
+    if receipt::is_way_of(walk) {
+        let found = receipt::look(db, walk, WINDOW_ROWS, wanted).await?;
+        if found.is_all || found.tasks.len() >= wanted as usize {
+            return Ok(found.tasks);
+        }
+        let needed = rows_needed(found.tasks.len(), wanted);
+        if needed <= RECEIPT_ROWS_MAX {
+            let found = receipt::look(db, walk, needed, wanted).await?;
+            if found.is_all || found.tasks.len() >= wanted as usize {
+                return Ok(found.tasks);
+            }
+        }
     }
     let gathered = rows_at_most(db, walk).await?;
     if gathered <= WINDOW_ROWS {

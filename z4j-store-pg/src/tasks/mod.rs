@@ -11,6 +11,7 @@ mod numbers;
 mod order;
 #[cfg(test)]
 mod plans;
+mod receipt;
 mod search;
 mod sql;
 mod step;

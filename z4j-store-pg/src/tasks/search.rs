@@ -26,7 +26,7 @@ use super::text;
 use super::walk::Walk;
 
 /// Rows of the first look along the order.
-const WINDOW_ROWS_MIN: u32 = 1_000;
+const WINDOW_ROWS_MIN: u32 = 500;
 /// Rows of one later look.
 const WINDOW_ROWS_MAX: u32 = 8_000;
 /// More rows than this are not read in order before the index of words was tried.

@@ -126,7 +126,10 @@ impl<'a> Walk<'a> {
                 held.extend([About::States, About::Window]);
                 held.extend(self.key().map(|(about, _, _)| about));
             }
-            Part::Received | Part::Ran => held.extend([About::Membership, About::States]),
+            Part::Received | Part::Ran => {
+                held.extend([About::Membership, About::States]);
+                held.extend(self.key().map(|(about, _, _)| about));
+            }
             Part::NotRan | Part::NotEnded => {
                 held.extend([About::Membership, About::States, About::Engine]);
             }
@@ -138,12 +141,12 @@ impl<'a> Walk<'a> {
     /// The conditions of each range of the index.
     fn ranges(&self, sql: &mut Sql) -> Vec<Vec<String>> {
         let mut start = vec![self.owner(sql)];
+        let key = self.key();
+        if let Some((_, column, value)) = key {
+            start.push(format!("{column} = {}", sql.mark(Value::text(value))));
+        }
         match self.part {
             Part::Changed { .. } | Part::Ended => {
-                let key = self.key();
-                if let Some((_, column, value)) = key {
-                    start.push(format!("{column} = {}", sql.mark(Value::text(value))));
-                }
                 start.extend(self.window(sql));
                 self.split_by_state(sql, &start, key.is_some())
             }
@@ -181,7 +184,12 @@ impl<'a> Walk<'a> {
         ranges
     }
 
-    /// The exact condition that leads the index of a walk by change.
+    /// Whether the index of the walk is led by a name, worker or queue of the filter.
+    pub(super) fn has_key(&self) -> bool {
+        self.key().is_some()
+    }
+
+    /// The exact condition that leads the index of the walk.
     fn key(&self) -> Option<(About, &'static str, &'a str)> {
         let filter = self.filter;
         let keys = [
@@ -189,7 +197,13 @@ impl<'a> Walk<'a> {
             (About::Worker, "worker", &filter.worker),
             (About::Queue, "queue", &filter.queue),
         ];
+        let led = match self.part {
+            Part::Changed { .. } | Part::Ended => 3,
+            Part::Ran => 2,
+            Part::Received | Part::NotRan | Part::NotEnded | Part::NotReceived => 0,
+        };
         keys.into_iter()
+            .take(led)
             .find_map(|(about, column, value)| Some((about, column, value.as_deref()?)))
     }
 
@@ -244,7 +258,7 @@ impl<'a> Walk<'a> {
         conditions
     }
 
-    fn keyset(&self, sql: &mut Sql) -> Option<String> {
+    pub(super) fn keyset(&self, sql: &mut Sql) -> Option<String> {
         let (value, engine, task_id) = self.after.as_ref()?;
         let beyond = self.part.beyond();
         let engine = sql.mark(Value::text(engine));

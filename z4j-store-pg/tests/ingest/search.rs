@@ -1,14 +1,12 @@
 //! Searches of more tasks than a first look reads, against a model that reads them all.
 
 use z4j_core::id::ProjectId;
-use z4j_core::store::{
-    EventStore, IngestEvent, PageRequest, TaskFilter, TaskQueries, TaskSort, TaskSummary,
-};
+use z4j_core::store::{EventStore, IngestEvent, TaskFilter, TaskSort};
 use z4j_core::task::TaskState;
 use z4j_core::time::Timestamp;
 use z4j_testkit::mem::MemStore;
 
-use crate::support::{self, Desk, at_s, batch, event, facts};
+use crate::support::{self, Desk, at_s, batch, event, facts, ids, listed};
 
 const DAY_S: i64 = 86_400;
 /// Most of them on one day: more than are looked up at once.
@@ -85,24 +83,6 @@ fn filters() -> Vec<TaskFilter> {
     filters
 }
 
-async fn listed(
-    store: &dyn TaskQueries,
-    project: ProjectId,
-    filter: &TaskFilter,
-    sort: TaskSort,
-) -> Vec<TaskSummary> {
-    let mut items = Vec::new();
-    let mut request = PageRequest::first(40);
-    for _ in 0..PAGES_MAX {
-        let page = store.tasks(project, filter, sort, request.clone()).await;
-        let page = page.unwrap_or_else(|error| panic!("{filter:?} by {sort:?}: {error:?}"));
-        items.extend(page.items);
-        let Some(next) = page.next else { break };
-        request = request.after(Some(next));
-    }
-    items
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn searches_find_what_reading_everything_finds_wherever_the_words_are() {
     let desk = Desk::fresh().await;
@@ -123,12 +103,8 @@ async fn searches_find_what_reading_everything_finds_wherever_the_words_are() {
     let compare = async |place: &str| {
         for filter in filters() {
             for sort in TaskSort::ALL {
-                let found = listed(&store, desk.project, &filter, sort).await;
-                let expected = listed(&model, desk.project, &filter, sort).await;
-                let ids = |tasks: &[TaskSummary]| {
-                    let ids = tasks.iter().map(|task| task.key.task_id.clone());
-                    ids.collect::<Vec<_>>()
-                };
+                let found = listed(&store, desk.project, (&filter, sort), PAGES_MAX).await;
+                let expected = listed(&model, desk.project, (&filter, sort), PAGES_MAX).await;
                 assert_eq!(
                     ids(&found),
                     ids(&expected),

@@ -12,7 +12,7 @@ use z4j_core::id::{AgentId, AuditId, EventId, ProjectId, TaskKey};
 use z4j_core::redact::Redacted;
 use z4j_core::store::{
     AuditWrite, CreateProject, EventOutcome, EventStore, IdentityStore, IngestBatch, IngestEvent,
-    IngestReceipt, TaskQueries,
+    IngestReceipt, PageRequest, TaskFilter, TaskQueries, TaskSort, TaskSummary,
 };
 use z4j_core::task::{EventKind, TaskEvent, TaskFacts};
 use z4j_core::time::Timestamp;
@@ -106,6 +106,29 @@ pub(crate) fn facts(event: &mut IngestEvent) -> &mut TaskFacts {
 
 pub(crate) fn key(event: &IngestEvent) -> TaskKey {
     TaskKey::new(&*event.engine, &*event.task_id)
+}
+
+/// The first pages of a list.
+pub(crate) async fn listed(
+    store: &dyn TaskQueries,
+    project: ProjectId,
+    (filter, sort): (&TaskFilter, TaskSort),
+    pages_max: usize,
+) -> Vec<TaskSummary> {
+    let mut items = Vec::new();
+    let mut request = PageRequest::first(40);
+    for _ in 0..pages_max {
+        let page = store.tasks(project, filter, sort, request.clone()).await;
+        let page = page.unwrap_or_else(|error| panic!("{filter:?} by {sort:?}: {error:?}"));
+        items.extend(page.items);
+        let Some(next) = page.next else { break };
+        request = request.after(Some(next));
+    }
+    items
+}
+
+pub(crate) fn ids(tasks: &[TaskSummary]) -> Vec<&str> {
+    tasks.iter().map(|task| task.key.task_id.as_str()).collect()
 }
 
 /// Letters without any pattern.

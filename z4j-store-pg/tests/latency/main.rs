@@ -1,7 +1,8 @@
 //! How long lists and searches take on a large database, measured through the store.
 //!
 //! Ignored: it needs a database that somebody filled (docs/scaling.md says how) in `Z4J_LATENCY_URL`, and its project in
-//! `Z4J_LATENCY_PROJECT`. It prints one line for each kind of query and asserts nothing about time.
+//! `Z4J_LATENCY_PROJECT`; `Z4J_LATENCY_ONLY` names one part (searches, lists, pairs, numbers). It prints one line for each
+//! kind of query and asserts nothing about time.
 
 #![allow(
     clippy::expect_used,
@@ -144,12 +145,20 @@ async fn lists_and_searches_of_a_large_project() {
     };
     println!("| query | first p50 / max (n) ms | warm p50 / p99 / max (n) ms | rows |");
     println!("|---|---|---|---|");
-    searches::searches(&bench).await;
-    if std::env::var_os("Z4J_LATENCY_SEARCHES").is_none() {
+    let only = std::env::var("Z4J_LATENCY_ONLY").unwrap_or_default();
+    let is_asked = |part: &str| only.is_empty() || only == part;
+    if is_asked("searches") {
+        searches::searches(&bench).await;
+    }
+    if is_asked("lists") {
         lists(&bench).await;
+    }
+    if is_asked("pairs") {
         pairs(&bench).await;
     }
-    numbers(&bench).await;
+    if is_asked("numbers") {
+        numbers(&bench).await;
+    }
 }
 
 const SORTS: [(&str, TaskSort); 5] = [
@@ -214,6 +223,15 @@ async fn lists(bench: &Bench) {
                 &none,
             )
             .await;
+        let frequent = facets.names.first().map(|facet| facet.value.clone());
+        let of_name = TaskFilter {
+            name: frequent,
+            ..none.clone()
+        };
+        let pages = "pages 1 to 1000 of a name, then page 1001";
+        bench
+            .deep(&format!("{pages}, by {name}"), sort, &of_name)
+            .await;
         for (what, filters) in [
             ("state", &states),
             (
@@ -243,6 +261,8 @@ async fn pairs(bench: &Bench) {
     let mut name_state = Vec::new();
     let mut name_worker = Vec::new();
     let mut queue_state = Vec::new();
+    let mut name_queue = Vec::new();
+    let mut queue_worker = Vec::new();
     for (index, name) in facets.names.iter().enumerate() {
         let name = Some(name.value.clone());
         for state in [TaskState::Failure, TaskState::Started, TaskState::Lost] {
@@ -255,6 +275,17 @@ async fn pairs(bench: &Bench) {
         let worker = &facets.workers[index % facets.workers.len()];
         name_worker.push(TaskFilter {
             name: name.clone(),
+            worker: Some(worker.value.clone()),
+            ..none.clone()
+        });
+        let queue = facets.queues.get(index % facets.queues.len());
+        name_queue.push(TaskFilter {
+            name,
+            queue: queue.map(|queue| queue.value.clone()),
+            ..none.clone()
+        });
+        queue_worker.push(TaskFilter {
+            queue: queue.map(|queue| queue.value.clone()),
             worker: Some(worker.value.clone()),
             ..none.clone()
         });
@@ -273,6 +304,8 @@ async fn pairs(bench: &Bench) {
             ("name and state", &name_state),
             ("name and worker", &name_worker),
             ("queue and state", &queue_state),
+            ("name and queue", &name_queue),
+            ("queue and worker", &queue_worker),
         ] {
             bench
                 .measure(&format!("{what}, by {name}"), sort, filters)

@@ -12,7 +12,7 @@ use super::super::order::{self, Position};
 use super::super::sql::{Sql, Value};
 use super::super::step::{self, Step};
 use super::super::walk::Walk;
-use super::super::{detail, estimate, links, mover, numbers};
+use super::super::{detail, estimate, links, mover, numbers, receipt};
 use super::{PROJECT, Rule};
 
 /// 200,000 tasks of two projects, their texts, and counters.
@@ -113,6 +113,10 @@ pub(super) fn shapes() -> Vec<(String, Rule, Sql)> {
                     let list = format!("{part:?} after {after:?} {filter:?}");
                     for step in Step::ALL.into_iter().filter(|step| is_run(*step, &walk)) {
                         shapes.push((format!("{step:?} {list}"), rule(step), step.sql(&walk, 51)));
+                    }
+                    if filter.search.is_none() && receipt::is_way_of(&walk) {
+                        let sql = receipt::sql(&walk, 2_000, 51);
+                        shapes.push((format!("Receipt {list}"), Rule::Page, sql));
                     }
                     if let Some(needle) = filter.search.as_deref().and_then(Needle::new) {
                         let keys = [("celery".to_owned(), "5".to_owned())].into();

@@ -1,0 +1,111 @@
+//! Lists in the order of receipt, read along the order of change.
+//!
+//! By change there is an index for each name, worker and queue; by receipt there is none, and a second set would cost ingest as
+//! much as the first. It is not needed: nearly every task was received shortly before its last change, so the latest received
+//! are among the latest changed. What else there is has an index of its own (`tasks_received_apart`), which is empty but for
+//! tasks that ran for long, wait to be tried again, or come from a clock that is wrong.
+
+use z4j_core::store::{TaskFilter, TaskSummary};
+use z4j_core::time::Timestamp;
+
+use crate::db::Db;
+use crate::fault::Fault;
+use crate::row;
+
+use super::order::Part;
+use super::sql::{Sql, Value};
+use super::summary::{self, COLUMNS};
+use super::walk::Walk;
+
+/// Between receipt and last change of a task at most, for those that are found along the order of change. Longer, and a page in
+/// the middle begins with more rows in vain; shorter, and more tasks are apart.
+const APART_MICROS: i64 = 300_000_000;
+
+/// What the index of the others has, in the words of its migration.
+const IS_APART: &str = "state_at - received_at NOT BETWEEN 0 AND 300000000";
+
+/// The first rows of a list by receipt, as far as a look at the latest changes tells.
+pub(super) struct Found {
+    /// In order; no task that is not here comes before any of these.
+    pub(super) tasks: Vec<TaskSummary>,
+    /// There are no others.
+    pub(super) is_all: bool,
+}
+
+/// Whether a list can be read this way, and gains from it.
+pub(super) fn is_way_of(walk: &Walk<'_>) -> bool {
+    walk.part == Part::Received && along_change(walk, walk.filter).is_some_and(|way| way.has_key())
+}
+
+/// Looks at `rows` tasks along the order of change and at as many that are apart.
+pub(super) async fn look(
+    db: &mut Db<'_>,
+    walk: &Walk<'_>,
+    rows: u32,
+    wanted: u32,
+) -> Result<Found, Fault> {
+    let answer = sql(walk, rows, wanted).fetch(db).await?;
+    let mut tasks = Vec::with_capacity(answer.len());
+    let mut until = None;
+    for row in &answer {
+        until = row::get::<Option<i64>>(row, "until")?;
+        if row::get::<Option<&str>>(row, "task_id")?.is_some() {
+            tasks.push(summary::read(row)?);
+        }
+    }
+    let is_known = |task: &TaskSummary| {
+        let at = task.received_at.map(Timestamp::as_micros);
+        until.is_none() || at > until
+    };
+    tasks.retain(is_known);
+    Ok(Found {
+        tasks,
+        is_all: until.is_none(),
+    })
+}
+
+/// The statement. `until` is the time of receipt up to which a task may have been passed over; NULL when none was.
+pub(super) fn sql(walk: &Walk<'_>, rows: u32, wanted: u32) -> Sql {
+    let mut sql = Sql::default();
+    let mut filter = walk.filter.clone();
+    if let Some((Some(received_at), _, _)) = &walk.after {
+        // Whoever was received before that and is not apart was changed before this.
+        let end = Timestamp::from_micros(received_at.saturating_add(APART_MICROS + 1));
+        filter.until = Some(filter.until.map_or(end, |until| until.min(end)));
+    }
+    let Some(way) = along_change(walk, &filter) else {
+        return sql;
+    };
+    let order = walk.order(wanted);
+    sql.push("WITH seen AS MATERIALIZED (");
+    way.along(&mut sql, COLUMNS, rows);
+    let owner = walk.owner(&mut sql);
+    let beyond = walk.keyset(&mut sql);
+    let beyond = beyond.map_or(String::new(), |beyond| format!(" AND {beyond}"));
+    sql.push(&format!(
+        "), apart AS MATERIALIZED (SELECT {COLUMNS} FROM tasks WHERE {owner} AND received_at IS NOT NULL AND {IS_APART}{beyond}{}), ",
+        walk.order(rows)
+    ));
+    let mut rest = way.rest(&mut sql);
+    rest.push(format!(
+        "received_at IS NOT NULL AND NOT ({IS_APART}){beyond}"
+    ));
+    let rest = rest.join(" AND ");
+    let every = walk.every_condition(&mut sql).join(" AND ");
+    let limit = sql.mark(Value::Int(i64::from(rows)));
+    sql.push(&format!(
+        "ends AS (SELECT greatest((SELECT CASE WHEN count(*) >= {limit} THEN min(state_at) END FROM seen), \
+             (SELECT CASE WHEN count(*) >= {limit} THEN min(received_at) END FROM apart)) AS until) \
+         SELECT ends.until, matching.* FROM ends LEFT JOIN (SELECT {COLUMNS} FROM (SELECT {COLUMNS} FROM seen WHERE {rest} \
+             UNION ALL SELECT {COLUMNS} FROM apart WHERE {every}) both_ways{order}) matching ON true{order}"
+    ));
+    sql
+}
+
+/// The same list by change.
+fn along_change<'f>(walk: &Walk<'_>, filter: &'f TaskFilter) -> Option<Walk<'f>> {
+    let latest = Part::Changed {
+        is_descending: true,
+    };
+    Walk::new(walk.project, filter, latest, None)
+}
