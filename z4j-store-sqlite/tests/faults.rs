@@ -9,9 +9,6 @@
 
 mod support;
 
-use std::path::Path;
-use std::process::Command;
-
 use futures_core::Stream;
 use rusqlite::Connection;
 use support::{AGENT, PROJECT, at_s, audit, batch, counted, create_project};
@@ -23,6 +20,7 @@ use z4j_core::store::{
     IssueCommand, NewSession, PasswordHash, PoisonFrame, StoreErrorKind, Topic,
 };
 use z4j_store_sqlite::{SqliteConfig, SqliteStore};
+use z4j_testkit::small_disk::SmallDisk;
 
 /// Sends batches until one is refused; answers how many were stored.
 async fn fill(store: &SqliteStore) -> u64 {
@@ -72,39 +70,9 @@ async fn a_full_store_refuses_whole_batches_and_keeps_the_rest() {
     assert_eq!(counted(&roomy).await, stored + 1);
 }
 
-/// A file system of its own, unmounted at the end.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"])
-            .arg(directory.path())
-            .output()
-            .unwrap();
-        assert!(
-            mounted.status.success(),
-            "tests on a full disk mount a tmpfs, so they run as root or not at all: {}",
-            String::from_utf8_lossy(&mounted.stderr).trim()
-        );
-        Self(directory)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).output();
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_is_usable_again_once_there_is_room() {
-    let disk = SmallDisk::mount();
+    let disk = SmallDisk::mount(6);
     let ballast = disk.path().join("ballast");
     std::fs::write(&ballast, vec![0; 2 << 20]).unwrap();
     let store =

@@ -24,6 +24,7 @@
 //! - [`mem`]: the reference store. Read it to learn the contract; test against it, with faults on demand.
 //! - [`fake_agent`]: an agent that does what a script says, right or wrong.
 //! - `postgres` (feature `postgres`): fresh databases, and servers that tests may break.
+//! - `small_disk` (feature `disk`, Linux): a disk that a test may fill.
 //! - `fixture` (feature `sim`): a real brain on a free port.
 //! - `sim` and `invariant` (feature `simulator`): real brains and agents on a simulated network of frames, in virtual time, on
 //!   any store; a seed decides what goes wrong, an oracle knows what was promised.
@@ -48,6 +49,8 @@ pub mod postgres;
 pub mod proxy;
 #[cfg(feature = "simulator")]
 pub mod sim;
+#[cfg(all(feature = "disk", target_os = "linux"))]
+pub mod small_disk;
 pub mod suite;
 #[cfg(feature = "tcp")]
 pub mod tcp;

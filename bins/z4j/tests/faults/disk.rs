@@ -6,11 +6,11 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use z4j_store_sqlite::SqliteStore;
 use z4j_testkit::postgres::Cluster;
+use z4j_testkit::small_disk::SmallDisk;
 
 use crate::brain::{Brain, exchange, free_port, z4j};
 use crate::database::ready;
 use crate::fleet;
-use crate::small_disk::SmallDisk;
 use crate::world::{Fleet, World, mint, with_admin};
 
 /// Reads that find the brain not ready, one after the other.

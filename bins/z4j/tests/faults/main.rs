@@ -23,6 +23,4 @@ mod fleet;
 mod links;
 mod pause;
 mod replicas;
-#[path = "../support/small_disk.rs"]
-mod small_disk;
 mod world;
