@@ -41,6 +41,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "runs and late ends",
         sql: include_str!("../migrations/0004_runs_and_late_ends.sql"),
     },
+    Migration {
+        version: 5,
+        name: "grams of beginnings and runs",
+        sql: include_str!("../migrations/0005_grams_of_beginnings_and_runs.sql"),
+    },
 ];
 
 /// What a migration did.

@@ -1,14 +1,14 @@
 //! Which parts of a text the index of words is asked for.
 //!
-//! The index knows in which rows each gram occurs, four neighbouring letters or digits or the last three of a word, and
-//! reads all of them: a gram that many tasks have costs more than it rules out. So those are left out that many of some
+//! The index knows in which rows each gram occurs, four neighbouring letters or digits or the first or last three of a word,
+//! and reads all of them: a gram that many tasks have costs more than it rules out. So those are left out that many of some
 //! tasks have.
 
 use std::collections::HashSet;
 
 use super::text;
 
-/// Bytes of a gram. The last one may be the end of a word.
+/// Bytes of a gram. The first one may be the beginning of a word, the last one its end.
 const LENGTH: usize = 4;
 /// A gram that more tasks than one in this many have is not asked for, unless all are so.
 const FREQUENT: u32 = 12;
@@ -19,11 +19,21 @@ const ENOUGH: f64 = 1e-6;
 
 /// The grams of words between single spaces, as `task_text_grams` of the schema makes them.
 fn grams(line: &[u8]) -> impl Iterator<Item = i32> {
-    line.windows(LENGTH).filter_map(|window| match window {
-        [b' ', _, _, _] | [_, b' ', _, _] | [_, _, b' ', _] => None,
-        [first, second, third, fourth] => Some(code([*first, *second, *third, *fourth])),
-        _ => None,
-    })
+    line.windows(LENGTH)
+        .enumerate()
+        .filter_map(|(at, window)| match window {
+            [_, b' ', _, _] | [_, _, b' ', _] | [b' ', _, _, b' '] => None,
+            [first, second, third, fourth] => {
+                let before = at.checked_sub(1).and_then(|before| line.get(before));
+                let is_run = [second, third, fourth].iter().all(|byte| *byte == first);
+                Some(if is_run && before == Some(first) {
+                    code([*first, b' ', b' ', b' '])
+                } else {
+                    code([*first, *second, *third, *fourth])
+                })
+            }
+            _ => None,
+        })
 }
 
 /// The first bit is flipped, so that the number is made without overflow where it is made in SQL.
@@ -79,7 +89,7 @@ impl Needle {
 
     /// Looks at the words of a task, one of some from all over the project's history.
     pub(super) fn sample(&mut self, words: &str) {
-        let line = format!("{words} ");
+        let line = format!(" {words} ");
         let there: HashSet<i32> = grams(line.as_bytes()).collect();
         self.samples += 1;
         for gram in &mut self.grams {
@@ -161,18 +171,33 @@ mod tests {
     fn words_are_whole_where_the_text_shows_their_ends() {
         let needle = Needle::new("der_id\": 4711, \"em").unwrap();
         assert_eq!(needle.line(), "der id 4711 em");
+        let whole = codes(&["der ", " 471", "4711", "711 "]);
+        assert_eq!(asked(&needle), sorted(whole));
+    }
+
+    #[test]
+    fn one_letter_in_a_row_is_rare_from_five_of_them_on() {
+        let of = |wanted| asked(&Needle::new(wanted).unwrap());
+        assert_eq!(of("7777"), codes(&["7777"]));
+        assert_eq!(of("77777"), sorted(codes(&["7777", "7   "])));
+        assert_eq!(of("777777777777"), sorted(codes(&["7777", "7   "])));
+        let mut needle = Needle::new("77777").unwrap();
+        needle.sample("177777 a7777");
+        assert!(needle.grams.iter().all(|gram| gram.seen == 1));
+        assert_eq!(of("-44445"), sorted(codes(&[" 444", "4444", "4445"])));
     }
 
     #[test]
     fn three_letters_are_found_whatever_follows_and_fewer_not_at_all() {
         assert!(Needle::new("a.b-c_d 42").is_none());
-        let Asked::Any(any) = Needle::new("p.erp").unwrap().asked() else {
+        let Asked::Any(any) = Needle::new("erp").unwrap().asked() else {
             panic!("no gram is whole");
         };
         for end in ["erpa", "erp7", "erp "] {
             assert!(any.contains(&codes(&[end])[0]), "{end}");
         }
         assert_eq!(asked(&Needle::new("erp.").unwrap()), codes(&["erp "]));
+        assert_eq!(asked(&Needle::new("p.erp").unwrap()), codes(&[" erp"]));
     }
 
     #[test]

@@ -109,3 +109,16 @@ fn along_change<'f>(walk: &Walk<'_>, filter: &'f TaskFilter) -> Option<Walk<'f>>
     };
     Walk::new(walk.project, filter, latest, None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_between_is_the_one_that_the_index_has() {
+        let between = format!(" BETWEEN 0 AND {APART_MICROS}");
+        assert!(IS_APART.ends_with(&between));
+        let migration = include_str!("../../migrations/0004_runs_and_late_ends.sql");
+        assert!(migration.contains(IS_APART));
+    }
+}

@@ -34,7 +34,13 @@ fn first(project: ProjectId, number: i64) -> IngestEvent {
     facts.name = Some(format!("app.n{}", number % 7).into());
     facts.worker = Some(format!("w{}", number % 900).into());
     facts.args = Some(format!("[{number}, \"common-{word}\", \"Grün\"]").into());
-    facts.kwargs = Some(format!("{{\"mail\": \"user{}@example.com\"}}", number % 3_000).into());
+    // One digit in a row up to ten times.
+    let run = (number % 10)
+        .to_string()
+        .repeat((number / 10 % 11) as usize);
+    let mail = number % 3_000;
+    facts.kwargs =
+        Some(format!("{{\"mail\": \"user{mail}@example.com\", \"ref\": \"{run}\"}}").into());
     event
 }
 
@@ -61,8 +67,25 @@ fn search(text: &str) -> TaskFilter {
 
 fn filters() -> Vec<TaskFilter> {
     let texts = [
-        "user77@", "USER2910", "4711", "-471", "[97, ", "t-9700", "erp", "\"Erp", "common-e",
-        "grün", "zzzz", "none of", "77", "",
+        "user77@",
+        "USER2910",
+        "4711",
+        "-471",
+        "[97, ",
+        "t-9700",
+        "erp",
+        "\"Erp",
+        "common-e",
+        "grün",
+        "zzzz",
+        "none of",
+        "77",
+        "",
+        "[4711,",
+        "\"3333",
+        "33333",
+        "6666666\"",
+        "n 999999999",
     ];
     let mut filters: Vec<TaskFilter> = texts.into_iter().map(search).collect();
     // Frequent, but not among those that the filter takes.
