@@ -49,6 +49,7 @@ mod identity;
 mod ingest;
 mod join;
 mod leases;
+mod lent;
 mod listen;
 mod migrate;
 mod open;

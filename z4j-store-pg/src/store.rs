@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use sqlx::{Connection, PgConnection, PgPool, SqlStr};
+use sqlx::{PgPool, SqlStr};
 use tokio::time::Instant;
 use z4j_core::env::Env;
 use z4j_core::limits;
@@ -16,6 +16,7 @@ use crate::config::PgConfig;
 use crate::db::Db;
 use crate::fault::Fault;
 use crate::ingest::Ingest;
+use crate::lent::Lent;
 use crate::listen::Listener;
 use crate::migrate::{self, Migrated};
 use crate::open;
@@ -151,8 +152,9 @@ impl PgStore {
         if self.inner.session.is_pooled {
             return Ok(None);
         }
-        self.on_connection(self.inner.config.write_time_max, async |conn| {
-            work(&mut Db::new(conn, false), request).await
+        let limit = self.inner.config.write_time_max;
+        Lent::run(&self.inner.pool, limit, async |lent| {
+            work(&mut Db::new(lent.conn(), false), request).await
         })
         .await
         .map_err(|fault| fault.during(context))
@@ -173,8 +175,9 @@ impl PgStore {
         if self.inner.session.is_pooled {
             return self.read_snapshot(context, request, work).await;
         }
-        self.on_connection(limits::READ_TIME_MAX + READ_GRACE, async |conn| {
-            work(&mut Db::new(conn, false), request).await
+        let limit = limits::READ_TIME_MAX + READ_GRACE;
+        Lent::run(&self.inner.pool, limit, async |lent| {
+            work(&mut Db::new(lent.conn(), false), request).await
         })
         .await
         .map_err(|fault| fault.during(context))
@@ -211,8 +214,8 @@ impl PgStore {
         F: for<'t, 'c> Fn(&'t mut Db<'c>, &'t R) -> BoxFuture<'t, Result<T, Fault>> + Send + Sync,
     {
         let (is_pooled, channel) = (self.inner.session.is_pooled, self.inner.listener.channel());
-        self.on_connection(limit, async |conn| {
-            let mut transaction = conn.begin_with(begin.clone()).await?;
+        Lent::run(&self.inner.pool, limit, async |lent| {
+            let mut transaction = lent.begin(begin.clone()).await?;
             let mut db = Db::new(&mut transaction, is_pooled).telling(channel);
             match work(&mut db, request).await {
                 Ok(value) => {
@@ -227,21 +230,6 @@ impl PgStore {
             }
         })
         .await
-    }
-
-    async fn on_connection<T, F>(&self, limit: Duration, work: F) -> Result<T, Fault>
-    where
-        F: AsyncFnOnce(&mut PgConnection) -> Result<T, Fault>,
-    {
-        let mut conn = self.inner.pool.acquire().await?;
-        match tokio::time::timeout(limit, work(&mut conn)).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                // Whatever it still waits for may never come: the pool must not wait for it too.
-                drop(conn.detach());
-                Err(Fault::TooSlow)
-            }
-        }
     }
 }
 
