@@ -129,17 +129,24 @@ pub(crate) fn requester(principal: &Principal, origin: Option<String>) -> Reques
 
 async fn guard(gate: Gate, params: RawPathParams, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    match pass(gate, &params, &mut parts).await {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(error) => error.into_response(),
+    let passed = match pass(gate, &params, &mut parts).await {
+        Ok(passed) => passed,
+        Err(error) => return error.into_response(),
+    };
+    let changes = gate != Gate::PasswordSignIn && !parts.method.is_safe();
+    let answer = next.run(Request::from_parts(parts, body));
+    if changes {
+        passed.writes.run(answer).await
+    } else {
+        answer.await
     }
 }
 
-/// Lets a request through, with what its handler needs to know of the caller.
-async fn pass(gate: Gate, params: &RawPathParams, parts: &mut Parts) -> Result<(), ApiError> {
+/// Lets a request through to what handlers work with, with what its handler needs to know of the caller.
+async fn pass(gate: Gate, params: &RawPathParams, parts: &mut Parts) -> Result<App, ApiError> {
     let app = app_of(parts)?;
     match gate {
-        Gate::PasswordSignIn if app.shared.access.has_password_sign_in() => return Ok(()),
+        Gate::PasswordSignIn if app.shared.access.has_password_sign_in() => return Ok(app),
         Gate::PasswordSignIn => return Err(ApiError::not_found()),
         Gate::SignedIn | Gate::InstanceAdmin | Gate::Project(_) => {}
     }
@@ -175,7 +182,7 @@ async fn pass(gate: Gate, params: &RawPathParams, parts: &mut Parts) -> Result<(
         });
     }
     parts.extensions.insert(Caller(principal));
-    Ok(())
+    Ok(app)
 }
 
 /// Who is behind a request, and the project that it names. Both are asked for at once when somebody claims to be known;

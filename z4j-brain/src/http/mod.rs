@@ -32,6 +32,7 @@ mod stats;
 mod stream;
 mod stream_render;
 mod tasks;
+mod writes;
 
 use std::sync::Arc;
 

@@ -89,10 +89,8 @@ pub async fn serve(listener: TcpListener, brain: Brain, stop: CancellationToken)
         Some(ended) => ended,
         None => working.await,
     };
-    if timeout(DRAIN_WAIT, server.connections.wait())
-        .await
-        .is_err()
-    {
+    let drained = async { tokio::join!(server.connections.wait(), web.writes.done()) };
+    if timeout(DRAIN_WAIT, drained).await.is_err() {
         tracing::warn!(
             open = server.connections.len(),
             "connections were cut after ten seconds"

@@ -10,6 +10,7 @@ use super::cursor::CursorKey;
 use super::host::Hosts;
 use super::probe::ProbeCache;
 use super::slots::Slots;
+use super::writes::Writes;
 use crate::access::{HashGate, Throttles};
 use crate::shared::Shared;
 
@@ -31,6 +32,8 @@ pub(crate) struct Web {
     pub(crate) probe: ProbeCache,
     /// Signs cursors.
     pub(crate) cursors: CursorKey,
+    /// What changes something and is under way.
+    pub(crate) writes: Writes,
     /// Whom `Host` may name.
     pub(crate) hosts: Hosts,
     /// Cookies are `Secure` and browsers are told to stay on https.
@@ -52,6 +55,7 @@ impl Web {
             streams: Arc::new(Slots::new(STREAMS_PER_USER_MAX)),
             probe: ProbeCache::default(),
             cursors: CursorKey::new(shared.keyring.session_key(Purpose::Cursors)),
+            writes: Writes::new(),
             hosts: Hosts::new(server),
             is_https: server.is_https(),
             stop,
