@@ -10,57 +10,14 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
+use common::commands::{CANCEL, RETRY, about, failed_task, id_of, running_task, settled};
 use common::{QUIET, WAIT, agent, agent_when, brain, event_count, eventually, sqlite, task};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
-use z4j_core::store::StoreError;
 use z4j_core::wire::FrameType;
-use z4j_testkit::fake_agent::{FakeAgent, FakeAgentError, FakeTask};
-use z4j_testkit::fixture::{Answer, Rest, TestBrain, TestBrainOptions};
-use z4j_testkit::sim::{HookedStore, StoreHooks};
-
-const RETRY: &str = "/projects/default/commands/retry-task";
-const CANCEL: &str = "/projects/default/commands/cancel-task";
-
-async fn failed_task(agent: &mut FakeAgent, task_id: &str) {
-    let task = FakeTask::new("celery", task_id, "shop.charge");
-    let batch = agent.send_events(&task.fails()).await.unwrap();
-    agent.wait_ack(&batch, WAIT).await.unwrap();
-}
-
-async fn running_task(agent: &mut FakeAgent, task_id: &str) {
-    let task = FakeTask::new("celery", task_id, "shop.charge");
-    let batch = agent
-        .send_events(&[task.received(), task.started(0)])
-        .await
-        .unwrap();
-    agent.wait_ack(&batch, WAIT).await.unwrap();
-}
-
-fn about(task_id: &str) -> Value {
-    json!({"engine": "celery", "task_id": task_id})
-}
-
-fn id_of(answer: &Answer) -> String {
-    assert_eq!(answer.status, 202, "{}", answer.body);
-    answer.body["id"].as_str().unwrap().to_owned()
-}
-
-async fn settled(rest: &Rest, id: &str, status: &str) -> Value {
-    eventually(status, || async {
-        let command = rest
-            .get(&format!("/projects/default/commands/{id}"))
-            .await
-            .unwrap()
-            .body;
-        (command["status"] == status).then_some(command)
-    })
-    .await
-}
+use z4j_testkit::fake_agent::{FakeAgent, FakeAgentError};
+use z4j_testkit::fixture::{Rest, TestBrain, TestBrainOptions};
 
 async fn count_commands(rest: &Rest) -> usize {
     let list = rest.get("/projects/default/commands").await.unwrap().body;
@@ -372,42 +329,4 @@ async fn arguments_that_look_like_a_secret_are_not_kept() {
     assert_eq!(command.parameters["override_kwargs"], json!({"amount": 12}));
     assert_eq!(command.parameters["override_args"], json!([]));
     assert_eq!(command.parameters["eta_seconds"], json!(5));
-}
-
-/// Holds the answer back that a command is written, until a test lets it go.
-#[derive(Clone, Debug, Default)]
-struct SlowAnswer {
-    is_written: Arc<Notify>,
-    may_go: Arc<Notify>,
-}
-
-#[async_trait]
-impl StoreHooks for SlowAnswer {
-    async fn after(&self, method: &'static str, _: bool) -> Result<(), StoreError> {
-        if method == "issue_command" {
-            self.is_written.notify_one();
-            self.may_go.notified().await;
-        }
-        Ok(())
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_was_written_is_sent_although_the_person_has_left() {
-    let (_directory, store) = sqlite();
-    let slow = SlowAnswer::default();
-    let store = Arc::new(HookedStore::new(store, slow.clone()));
-    let brain = TestBrain::start(store).await.unwrap();
-    let (_, mut agent) = agent(&brain, "worker").await;
-    failed_task(&mut agent, "old").await;
-    let rest = brain.sign_in().await.unwrap();
-    let asking = tokio::spawn(async move { rest.post(RETRY, &about("old")).await });
-    slow.is_written.notified().await;
-    asking.abort();
-    assert!(asking.await.unwrap_err().is_cancelled());
-    // The brain learns that the connection ended.
-    tokio::time::sleep(QUIET).await;
-    slow.may_go.notify_one();
-    let command = agent.wait_command(WAIT).await.unwrap();
-    assert_eq!(command.action, "retry_task");
 }

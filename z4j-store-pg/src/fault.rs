@@ -91,6 +91,16 @@ impl Fault {
         self.state().as_deref() == Some("23505")
     }
 
+    /// Whether the server stopped the statement, because it took too long or somebody said so, and undid it.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state().as_deref() == Some("57014")
+    }
+
+    /// Whether a lock was not to be had in the time for it.
+    pub(crate) fn is_locked_out(&self) -> bool {
+        self.state().as_deref() == Some("55P03")
+    }
+
     /// Whether the row itself is at fault, so that the same row would be refused again.
     pub(crate) fn is_of_the_row(&self) -> bool {
         self.state()

@@ -135,7 +135,8 @@ impl PgStore {
     }
 
     /// Statements outside a transaction, of which the last one writes: each commits by itself. `None` without a try where that
-    /// would not be durable for sure, because the next statement may run on another connection.
+    /// would not be durable for sure, because the next statement may run on another connection; and when the server stopped one
+    /// of them after the time for reads, and so nothing was written.
     pub(crate) async fn write_alone<R, T, F>(
         &self,
         context: &'static str,
@@ -153,11 +154,13 @@ impl PgStore {
             return Ok(None);
         }
         let limit = self.inner.config.write_time_max;
-        Lent::run(&self.inner.pool, limit, async |lent| {
+        let outcome = Lent::run(&self.inner.pool, limit, async |lent| {
             work(&mut Db::new(lent.conn(), false), request).await
-        })
-        .await
-        .map_err(|fault| fault.during(context))
+        });
+        match outcome.await {
+            Err(fault) if fault.is_cancelled() => Ok(None),
+            outcome => outcome.map_err(|fault| fault.during(context)),
+        }
     }
 
     /// One statement that reads, or several that need not see one state.

@@ -165,3 +165,30 @@ async fn an_acknowledged_write_survives_a_crash_also_where_commits_are_lazy() {
         .get(0);
     assert_eq!(at, 4_711, "4712 would mean that this test cannot tell");
 }
+
+/// Longer than the server lets a read take.
+const BEYOND_READS: Duration = Duration::from_secs(6);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_waits_for_its_chain_for_longer_than_a_read_may_take() {
+    let database = Database::fresh().await;
+    let store = database.store().await;
+    let team = Team::on(&store).await;
+    let mut command = team.command();
+    command.claim_for = Some(team.link(&store, 7).await);
+    let mut other = database.connect().await;
+    run(
+        &mut other,
+        "BEGIN; LOCK TABLE audit_heads IN EXCLUSIVE MODE",
+    )
+    .await;
+    let issuing = tokio::spawn({
+        let (store, command) = (store.clone(), command.clone());
+        async move { store.issue_command(command).await }
+    });
+    tokio::time::sleep(BEYOND_READS).await;
+    assert!(!issuing.is_finished(), "it waits");
+    run(&mut other, "COMMIT").await;
+    let issued = soon(issuing).await.unwrap().unwrap();
+    assert!(matches!(issued, IssueOutcome::Issued(_)), "{issued:?}");
+}

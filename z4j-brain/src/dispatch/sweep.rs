@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use z4j_core::command::{Action, CommandInput, CommandState};
+use z4j_core::command::{Action, CommandInput, CommandState, is_safe_to_resend};
 use z4j_core::id::{AgentId, CommandId, LinkId, ProjectId};
 use z4j_core::limits;
 use z4j_core::store::{
@@ -155,11 +155,11 @@ pub(super) async fn hand_over(
             });
             shared.dispatcher.publish(shared, command);
         } else {
-            refused.push(command.id);
+            refused.push(command);
         }
     }
-    for id in refused {
-        refuse(shared, id).await?;
+    for command in refused {
+        take_back(shared, &command, now).await?;
     }
     if link.close_code().is_some() {
         // The link may have told the store of its end before this claim.
@@ -174,24 +174,38 @@ pub(super) async fn hand_over(
     Ok(())
 }
 
-/// The process said between the plan and the claim that it ends: the command is not sent to it.
-async fn refuse(shared: &Shared, id: CommandId) -> Result<(), StoreError> {
-    let advance = AdvanceCommand {
-        id,
-        agent_id: None,
-        input: CommandInput::Failed {
+/// The process ended between the plan and the claim, or said that it will: the command is not sent to it. One that may be sent
+/// twice waits for another link, and may already have one, because whoever closed the link took it back too; any other is over.
+async fn take_back(
+    shared: &Shared,
+    command: &CommandRow,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let can_resend = is_safe_to_resend(&command.action) && command.timeout_at > now;
+    let (input, error) = if can_resend {
+        (CommandInput::LinkLost { can_resend }, None)
+    } else {
+        let failed = CommandInput::Failed {
             indeterminate: false,
-        },
+        };
+        let reason = "The process that took the command cannot carry it out; it was not sent.";
+        (failed, Some(reason.to_owned()))
+    };
+    let advance = AdvanceCommand {
+        id: command.id,
+        agent_id: None,
+        input,
         result: None,
-        error: Some(
-            "The process that took the command cannot carry it out; it was not sent.".to_owned(),
-        ),
+        error,
         at: shared.replicas.now(&shared.env),
         retry_link: None,
         audit: None,
     };
     if let AdvanceOutcome::Advanced(command) = shared.store.advance_command(advance).await? {
         shared.dispatcher.publish(shared, command);
+    }
+    if can_resend {
+        shared.dispatcher.wake();
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use crate::shared::Shared;
 
 /// How often overdue commands are looked for.
 const TICK: Duration = Duration::from_secs(1);
-/// The lease is renewed, and silent workers are looked for, every so many ticks.
-const TICKS_PER_SWEEP: u32 = 3;
+/// How often the lease is renewed, and silent workers are looked for.
+const SWEEP: Duration = Duration::from_secs(3);
 /// The store is maintained every so many sweeps, beginning with a holder's first.
 const SWEEPS_PER_MAINTENANCE: u32 = 20;
 /// A holder that does not renew for this long has lost the lease.
@@ -20,24 +20,34 @@ const LEASE_TTL: Duration = Duration::from_secs(8);
 /// Commands that one look settles.
 const EXPIRE_MAX: u32 = 500;
 
-/// Does the duties until `halt`.
+/// Does the duties until `halt`. Deadlines do not wait for the rest, of which some may take long.
 pub(super) async fn run(shared: &Shared, halt: &CancellationToken) {
-    let mut holder = Holder::default();
-    let mut tick = 0_u32;
+    tokio::join!(keep_deadlines(shared, halt), keep_lease(shared, halt));
+}
+
+/// Every brain: it is the same write whoever does it, and must not wait for another brain's lease to lapse.
+async fn keep_deadlines(shared: &Shared, halt: &CancellationToken) {
     while !halt.is_cancelled() {
-        // Every brain: it is the same write whoever does it, and must not wait for another brain's lease to lapse.
         note(shared, expire(shared).await);
-        if tick.is_multiple_of(TICKS_PER_SWEEP) {
-            holder.renew(shared).await;
-            let done = holder.serve(shared).await;
-            note(shared, done);
-        }
-        tick += 1;
-        tokio::select! {
-            biased;
-            () = tokio::time::sleep(TICK) => {}
-            () = halt.cancelled() => {}
-        }
+        pause(TICK, halt).await;
+    }
+}
+
+async fn keep_lease(shared: &Shared, halt: &CancellationToken) {
+    let mut holder = Holder::default();
+    while !halt.is_cancelled() {
+        holder.renew(shared).await;
+        let done = holder.serve(shared).await;
+        note(shared, done);
+        pause(SWEEP, halt).await;
+    }
+}
+
+async fn pause(time: Duration, halt: &CancellationToken) {
+    tokio::select! {
+        biased;
+        () = tokio::time::sleep(time) => {}
+        () = halt.cancelled() => {}
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of this module")]
 
+pub(crate) mod commands;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;

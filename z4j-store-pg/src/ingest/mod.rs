@@ -70,6 +70,9 @@ const STATEMENTS: &[&Statement] = &[
     &streams::KEEP_GAPS,
 ];
 
+/// For changes of the schema that a batch waits for.
+const SHORT_CHANGES: &str = "SET LOCAL statement_timeout = '2s'";
+
 /// What takes batches in.
 pub(crate) struct Ingest {
     lanes: Lanes,
@@ -196,7 +199,9 @@ impl Ingest {
             return Ok(());
         }
         wanted.extend(partitions::around(batch.received_at));
-        for trouble in partitions::make(&borrowed.lane, &self.begin_change, &wanted).await? {
+        // Agents wait. Where so much lies in the default partition that moving it takes longer, upkeep has more time.
+        let begin = format!("{}; {SHORT_CHANGES}", self.begin_change);
+        for trouble in partitions::make(&borrowed.lane, &begin, &wanted).await? {
             tracing::warn!("{trouble}");
         }
         self.days.settle(&wanted);

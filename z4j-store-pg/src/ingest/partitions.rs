@@ -102,7 +102,8 @@ pub(super) fn around(now: Timestamp) -> BTreeSet<Day> {
     (today - 1..=today + DAYS_AHEAD).collect()
 }
 
-/// Makes the partitions that are missing, each in a transaction of its own. Answers what went wrong, in sentences.
+/// Makes the partitions that are missing, each in a transaction of its own that `begin` begins. Answers what went wrong, in
+/// sentences. After a day that takes too long the others are left for the next time.
 pub(super) async fn make(
     lane: &Lane,
     begin: &str,
@@ -123,6 +124,9 @@ pub(super) async fn make(
                     date(day),
                     reason(&fault)
                 ));
+                if fault.is_cancelled() || fault.is_locked_out() {
+                    break;
+                }
             }
             Err(fault) => return Err(fault),
         }

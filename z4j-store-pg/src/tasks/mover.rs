@@ -100,7 +100,7 @@ fn next_size(size: i64, outcome: Option<&Moved>) -> i64 {
     match outcome {
         Some(moved) if moved.is_full => (size * 2).min(SLICE_ROWS_MAX),
         Some(_) => SLICE_ROWS_MIN,
-        None => (size / 4).max(SLICE_ROWS_MIN / 8),
+        None => (size / 4).max(1),
     }
 }
 
@@ -169,7 +169,7 @@ mod tests {
         }
         assert_eq!(size, SLICE_ROWS_MAX);
         assert_eq!(next_size(size, None), SLICE_ROWS_MAX / 4);
-        assert_eq!(next_size(1, None), SLICE_ROWS_MIN / 8);
+        assert_eq!(next_size(3, None), 1, "also where one row takes long");
         assert_eq!(next_size(size, Some(&Moved::default())), SLICE_ROWS_MIN);
     }
 }

@@ -197,6 +197,27 @@ async fn events_of_days_without_a_partition_are_kept_moved_and_reported() {
 }
 
 #[tokio::test]
+async fn days_whose_partition_cannot_be_made_now_hold_nobody_up() {
+    let desk = Desk::fresh().await;
+    let store = desk.store().await;
+    let days = 2..12;
+    let old = |day: i64| {
+        let task = format!("t{day}");
+        event(desk.project, "task.sent", &task, at_s(-day * DAY_S))
+    };
+    let events: Vec<_> = days.clone().map(old).collect();
+    let mut batch = support::batch(&events);
+    batch.received_at = at_s(10);
+    // As a backup does for hours.
+    desk.run("BEGIN; LOCK TABLE events_default, task_texts_default IN ACCESS SHARE MODE")
+        .await;
+    let receipt = store.ingest(batch).await.unwrap();
+    assert_eq!(support::inserted(&receipt), days.count());
+    desk.run("COMMIT").await;
+    assert_eq!(desk.count("SELECT count(*) FROM events_default").await, 10);
+}
+
+#[tokio::test]
 async fn stores_that_make_the_same_days_at_once_all_go_on() {
     let desk = Desk::fresh().await;
     let stores = join_all((0..4).map(|_| desk.store())).await;

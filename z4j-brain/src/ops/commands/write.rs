@@ -66,6 +66,8 @@ pub(crate) async fn issue(
             }
             Ok(row)
         }
+        // Another request with the key, which this one did not see when it began.
+        IssueOutcome::Repeated(row) if !is_same(&row, &request) => Err(IssueError::KeyReused),
         IssueOutcome::Repeated(row) => Ok(row),
         IssueOutcome::KeyReused => Err(IssueError::KeyReused),
     }

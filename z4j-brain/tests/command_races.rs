@@ -1,0 +1,132 @@
+//! Commands while something else happens between two of their steps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::future_not_send,
+    reason = "a test program: a failure is a panic"
+)]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use common::commands::{CANCEL, RETRY, about, failed_task, id_of, running_task, settled};
+use common::{QUIET, WAIT, agent, sqlite};
+use tempfile::TempDir;
+use tokio::sync::Notify;
+use z4j_core::store::StoreError;
+use z4j_testkit::fake_agent::FakeAgent;
+use z4j_testkit::fixture::TestBrain;
+use z4j_testkit::sim::{HookedStore, StoreHooks};
+
+/// Holds the first answer of a method back, although it was carried out, until a test lets it go.
+#[derive(Clone, Debug)]
+struct SlowAnswer {
+    method: &'static str,
+    is_held: Arc<AtomicBool>,
+    is_written: Arc<Notify>,
+    may_go: Arc<Notify>,
+}
+
+impl SlowAnswer {
+    fn of(method: &'static str) -> Self {
+        Self {
+            method,
+            is_held: Arc::default(),
+            is_written: Arc::default(),
+            may_go: Arc::default(),
+        }
+    }
+
+    /// A brain whose store answers so. The directory goes with the first value.
+    async fn brain(&self) -> (TempDir, TestBrain) {
+        let (directory, store) = sqlite();
+        let store = Arc::new(HookedStore::new(store, self.clone()));
+        (directory, TestBrain::start(store).await.unwrap())
+    }
+}
+
+#[async_trait]
+impl StoreHooks for SlowAnswer {
+    async fn after(&self, method: &'static str, _: bool) -> Result<(), StoreError> {
+        if method == self.method && !self.is_held.swap(true, Ordering::AcqRel) {
+            self.is_written.notify_one();
+            self.may_go.notified().await;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_was_written_is_sent_although_the_person_has_left() {
+    let slow = SlowAnswer::of("issue_command");
+    let (_directory, brain) = slow.brain().await;
+    let (_, mut agent) = agent(&brain, "worker").await;
+    failed_task(&mut agent, "old").await;
+    let rest = brain.sign_in().await.unwrap();
+    let asking = tokio::spawn(async move { rest.post(RETRY, &about("old")).await });
+    slow.is_written.notified().await;
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    // The brain learns that the connection ended.
+    tokio::time::sleep(QUIET).await;
+    slow.may_go.notify_one();
+    let command = agent.wait_command(WAIT).await.unwrap();
+    assert_eq!(command.action, "retry_task");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_whose_link_ends_as_it_is_claimed_waits_for_the_next_one() {
+    let slow = SlowAnswer::of("claim_commands");
+    let (_directory, brain) = slow.brain().await;
+    let (credentials, mut first) = agent(&brain, "worker").await;
+    running_task(&mut first, "slow").await;
+    first.close().await;
+    let rest = brain.sign_in().await.unwrap();
+    let mut cancel = about("slow");
+    cancel["when"] = "next_connect".into();
+    let id = id_of(&rest.post(CANCEL, &cancel).await.unwrap());
+    let config = brain.config_of(&credentials).unwrap();
+    let second = FakeAgent::connect(config.clone()).await.unwrap();
+    slow.is_written.notified().await;
+    second.close().await;
+    settled(&rest, &id, "pending").await;
+    slow.may_go.notify_one();
+    let mut third = FakeAgent::connect(config).await.unwrap();
+    let command = third.wait_command(WAIT).await.unwrap();
+    assert_eq!(command.id, id);
+    third.ack_command(&command).await.unwrap();
+    settled(&rest, &id, "acknowledged").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_requests_at_once_with_one_key_the_second_is_told_that_it_is_taken() {
+    let slow = SlowAnswer::of("command");
+    let (_directory, brain) = slow.brain().await;
+    let (_, mut agent) = agent(&brain, "worker").await;
+    failed_task(&mut agent, "one").await;
+    failed_task(&mut agent, "two").await;
+    let rest = brain.sign_in().await.unwrap();
+    let with_key = |task_id| {
+        let mut body = about(task_id);
+        body["idempotency_key"] = "k".into();
+        body
+    };
+    // It has looked for the key and found nothing.
+    let early = tokio::spawn({
+        let (rest, body) = (rest.clone(), with_key("one"));
+        async move { rest.post(RETRY, &body).await }
+    });
+    slow.is_written.notified().await;
+    let id = id_of(&rest.post(RETRY, &with_key("two")).await.unwrap());
+    slow.may_go.notify_one();
+    let refused = early.await.unwrap().unwrap();
+    assert_eq!(refused.status, 409, "{}", refused.body);
+    assert_eq!(agent.wait_command(WAIT).await.unwrap().id, id);
+    let more = agent.recv(QUIET).await;
+    assert!(more.is_err(), "{more:?}");
+}
