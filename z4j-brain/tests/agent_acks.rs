@@ -99,6 +99,28 @@ async fn an_event_that_the_store_refuses_does_not_cost_its_neighbours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_much_for_one_write_is_written_in_several() {
+    let (_directory, store, brain) = faulty_brain().await;
+    let (_, mut agent) = agent(&brain, "many").await;
+    store.plan(FaultPlan::Stall);
+    let mut waiting = Vec::new();
+    for number in 0..8 {
+        let task = FakeTask::new("celery", &format!("t{number}"), "shop.charge");
+        let events = [task.received()];
+        waiting.push(agent.send_events(&events).await.unwrap());
+    }
+    // The first is being written; the others wait behind it and will be written together.
+    tokio::time::sleep(QUIET).await;
+    store.plan(FaultPlan::TooMany(2));
+    for batch in &waiting {
+        agent.wait_ack(batch, WAIT).await.unwrap();
+    }
+    for number in 0..8 {
+        assert_eq!(event_count(&brain, &format!("t{number}")).await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn events_in_any_order_and_any_number_end_in_the_same_task() {
     let (_directory, brain) = brain().await;
     let (_, mut one) = agent(&brain, "one").await;

@@ -82,6 +82,9 @@ pub const LOSS_ADAPTERS_MAX: usize = 32;
 pub const HEALTH_KEYS_MAX: usize = 256;
 /// Queues taken from one heartbeat (wire §8.1).
 pub const HEALTH_QUEUES_MAX: usize = 1024;
+/// Length of the name of a worker or queue that is shown, in bytes. Databases index names, and PostgreSQL refuses entries of over
+/// 2,704 bytes.
+pub const FLEET_NAME_BYTES_MAX: usize = 1_000;
 /// Length of a command's action in characters (wire §4.7).
 pub const ACTION_CHARS_MAX: usize = 80;
 /// Longest time-out that a command may name, in seconds (wire §4.7).

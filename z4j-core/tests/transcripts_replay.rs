@@ -145,6 +145,7 @@ impl Replay {
         let received = Received {
             at: head.ts.unwrap(),
             elapsed: Duration::from_secs(1),
+            held_up: Duration::ZERO,
         };
         match verifier.verify(frame.as_bytes(), received) {
             Ok(verified) => {

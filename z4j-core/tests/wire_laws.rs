@@ -297,7 +297,7 @@ proptest! {
             let ts = Timestamp::from_micros(now.as_micros() + skew * 1_000_000).to_string();
             let name = format!("n{nonce}");
             let stamp = Stamp { seq: Some(seq), nonce: Some(&name), ts: Some(&ts) };
-            let received = Received { at: now, elapsed: Duration::from_secs(elapsed) };
+            let received = Received { at: now, elapsed: Duration::from_secs(elapsed), held_up: Duration::ZERO };
             let outcome = guard.admit(stamp, received).is_ok();
             let last = accepted.iter().map(|(seq, _, _)| *seq).max().unwrap_or(0);
             let reused = accepted.iter().any(|(_, used, at)| *used == nonce && elapsed - at <= NONCE_MEMORY.as_secs());
@@ -319,6 +319,7 @@ fn the_guard_remembers_no_more_nonces_than_its_limit() {
     let received = Received {
         at,
         elapsed: Duration::from_secs(5),
+        held_up: Duration::ZERO,
     };
     let admit = |guard: &mut ReplayGuard, seq: u64, nonce: &str| {
         let stamp = Stamp {
@@ -336,6 +337,31 @@ fn the_guard_remembers_no_more_nonces_than_its_limit() {
         "the 4096 newest are remembered"
     );
     assert!(admit(&mut guard, 4098, "n1"), "the oldest is forgotten");
+}
+
+#[test]
+fn the_time_that_a_frame_lay_here_is_not_held_against_it_and_no_other_is() {
+    let read_at = Timestamp::from_micros(1_800_000_000_000_000);
+    let passes = |age_s: i64, held_up_s: u64| {
+        let sent_at = Timestamp::from_micros(read_at.as_micros() - age_s * 1_000_000).to_string();
+        let stamp = Stamp {
+            seq: Some(1),
+            nonce: Some("n"),
+            ts: Some(&sent_at),
+        };
+        let received = Received {
+            at: read_at,
+            elapsed: Duration::from_secs(500),
+            held_up: Duration::from_secs(held_up_s),
+        };
+        ReplayGuard::new().admit(stamp, received).is_ok()
+    };
+    assert!(passes(60, 0) && !passes(61, 0));
+    assert!(passes(100, 40) && !passes(101, 40));
+    assert!(
+        passes(-60, 40) && !passes(-61, 40),
+        "the future did not lie here"
+    );
 }
 
 #[test]

@@ -248,6 +248,7 @@ fn verifier_sessions_accept_and_refuse_step_by_step() {
             let received = Received {
                 at: step.receiver_now,
                 elapsed: Duration::from_secs(1000) + step.receiver_now.since(start),
+                held_up: Duration::ZERO,
             };
             let outcome = verifier.verify(step.wire_text.as_bytes(), received);
             let place = format!("{} step {index}: {outcome:?}", session.name);

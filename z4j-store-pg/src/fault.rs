@@ -139,9 +139,11 @@ fn kind_of_state(state: &str) -> StoreErrorKind {
         // Cancelled, locked, or a statement whose outcome nobody knows.
         "57014" | "55P03" | "55006" | "25P03" | "3D000" => StoreErrorKind::Unavailable,
         _ => match state.get(..2) {
-            // Connection, credentials, conflict, resources, operator, system.
-            Some("08" | "28" | "40" | "53" | "57" | "58") => StoreErrorKind::Unavailable,
-            _ => StoreErrorKind::Internal,
+            // Data, constraint, too large or too deep: the same would be refused again.
+            Some("22" | "23" | "54") => StoreErrorKind::Internal,
+            // Connection, credentials, conflict, resources, operator, system; and all that says nothing of what was to be
+            // written, such as a statement that the connection has forgotten. Events that were refused for it would be lost.
+            _ => StoreErrorKind::Unavailable,
         },
     }
 }
@@ -164,7 +166,11 @@ mod tests {
             ("42501", StoreErrorKind::ReadOnly),
             ("23505", StoreErrorKind::Internal),
             ("22021", StoreErrorKind::Internal),
-            ("", StoreErrorKind::Internal),
+            ("54000", StoreErrorKind::Internal),
+            ("26000", StoreErrorKind::Unavailable),
+            ("0A000", StoreErrorKind::Unavailable),
+            ("XX000", StoreErrorKind::Unavailable),
+            ("", StoreErrorKind::Unavailable),
         ];
         for (state, kind) in cases {
             assert_eq!(kind_of_state(state), kind, "{state}");

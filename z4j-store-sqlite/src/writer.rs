@@ -38,6 +38,8 @@ impl Tx<'_> {
 pub(crate) struct Memory {
     pub(crate) projects: HashMap<ProjectId, i64>,
     pub(crate) next_task: Option<i64>,
+    /// Changes with what another process or store commits.
+    data_version: Option<i64>,
     wakes: Vec<Topic>,
 }
 
@@ -263,10 +265,22 @@ impl Desk {
 
     fn run_all(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Fault> {
         self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        self.look_for_others()?;
         for job in group {
             self.run_one(job.as_mut())?;
         }
         self.db.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    /// Forgets what somebody else may have changed since the last transaction. From here on nobody else writes.
+    fn look_for_others(&mut self) -> Result<(), Fault> {
+        let mut ask = self.db.prepare_cached("PRAGMA data_version")?;
+        let version = Some(ask.query_row([], |row| row.get(0))?);
+        if self.memory.data_version != version {
+            self.memory.forget();
+            self.memory.data_version = version;
+        }
         Ok(())
     }
 

@@ -92,6 +92,21 @@ async fn a_full_disk_is_usable_again_once_there_is_room() {
     assert_eq!(counted(&store).await, stored + 1);
 }
 
+#[tokio::test]
+async fn two_stores_on_one_file_store_what_both_are_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = SqliteStore::in_dir(directory.path()).unwrap();
+    create_project(&first).await;
+    let second = SqliteStore::in_dir(directory.path()).unwrap();
+    for round in 0..10 {
+        for (store, number) in [(&first, 2 * round), (&second, 2 * round + 1)] {
+            let receipt = store.ingest(batch(number, 3, 10)).await.unwrap();
+            assert_eq!(receipt.outcomes, [EventOutcome::Inserted; 3], "{number}");
+        }
+    }
+    assert_eq!(counted(&first).await, 20);
+}
+
 fn command(id: u128) -> IssueCommand {
     IssueCommand {
         id: CommandId::from_u128(id),

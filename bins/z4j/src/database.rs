@@ -1,6 +1,7 @@
 //! Which database the settings name, and opening it.
 
 use std::error::Error;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,6 +61,29 @@ impl Choice {
         match self {
             Self::Sqlite(path) => Ok(!path.exists()),
             Self::Postgres(config) => PgStore::is_new(config).await.map_err(said),
+        }
+    }
+
+    /// Claims a file for one brain while the answer lives, however the process ends. A server is for several.
+    ///
+    /// # Errors
+    /// In one sentence: another brain has it.
+    pub(crate) fn claim(&self) -> anyhow::Result<Option<File>> {
+        let Self::Sqlite(path) = self else {
+            return Ok(None);
+        };
+        let name = path.with_added_extension("serving");
+        // Where there can be no such file there can be no database, and opening that says why.
+        let Ok(claim) = File::options().create(true).append(true).open(name) else {
+            return Ok(None);
+        };
+        match claim.try_lock() {
+            Err(TryLockError::WouldBlock) => bail!(
+                "another brain serves the database file {}; stop it first, or use PostgreSQL for several",
+                path.display()
+            ),
+            // A file system without locks.
+            Err(TryLockError::Error(_)) | Ok(()) => Ok(Some(claim)),
         }
     }
 

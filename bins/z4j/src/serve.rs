@@ -14,6 +14,7 @@ use z4j_core::env::Env;
 use z4j_core::time::Timestamp;
 
 use crate::assemble;
+use crate::database::Choice;
 use crate::settings::Settings;
 
 /// Runs until SIGTERM or SIGINT.
@@ -25,6 +26,8 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("the address {} cannot be listened on", settings.bind))?;
     let bound = listener.local_addr()?;
+    assemble::make_folder(&settings.data_dir)?;
+    let _claim = Choice::read(settings)?.claim()?;
     let (brain, database) = assemble::brain(settings).await?;
     bootstrap(&brain, settings).await?;
     let base = base_url(settings, bound);

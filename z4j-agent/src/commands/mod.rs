@@ -7,6 +7,7 @@ mod route;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use z4j_core::limits;
 use z4j_core::wire::Command;
 
 use memory::CommandMemory;
@@ -17,6 +18,11 @@ pub(crate) use route::{Adapters, Request};
 
 /// Commands that run or whose result waits to be written; more are refused.
 pub(crate) const COMMANDS_OPEN_MAX: usize = 256;
+
+/// Results that a link took and may have lost; older ones are not sent again.
+const RESULTS_SENT_MAX: usize = 64;
+/// A link that takes longer to be found dead than this is not alive by any other measure either (`limits::IDLE_WAIT`).
+const RESULT_DOUBT: Duration = limits::IDLE_WAIT;
 
 /// A job to run for a command.
 #[derive(Clone, Debug)]
@@ -58,6 +64,8 @@ pub(crate) struct CommandDesk {
     memory: CommandMemory,
     running: HashMap<String, Open>,
     answers: VecDeque<Answer>,
+    /// Results that this link took, and when. Nobody acknowledges a result, and the link may end before the brain has read it.
+    sent: VecDeque<(Duration, Answer)>,
     refuses_new: bool,
 }
 
@@ -68,6 +76,7 @@ impl CommandDesk {
             memory: CommandMemory::default(),
             running: HashMap::new(),
             answers: VecDeque::new(),
+            sent: VecDeque::new(),
             refuses_new: false,
         }
     }
@@ -150,8 +159,14 @@ impl CommandDesk {
     }
 
     /// The link took the answer that was next.
-    pub(crate) fn written(&mut self) {
-        self.answers.pop_front();
+    pub(crate) fn written(&mut self, now: Duration) {
+        let taken = self.answers.pop_front();
+        if let Some(result @ Answer::Result { .. }) = taken {
+            if self.sent.len() >= RESULTS_SENT_MAX {
+                self.sent.pop_front();
+            }
+            self.sent.push_back((now, result));
+        }
     }
 
     /// The answer that is next cannot be sent as it is: its result is left out, or the answer is dropped when that was
@@ -169,10 +184,16 @@ impl CommandDesk {
         }
     }
 
-    /// The link is gone: acks mean nothing on the next one, results are kept.
-    pub(crate) fn link_down(&mut self) {
+    /// The link is gone: acks mean nothing on the next one, results are kept, and those that it took lately go again. A brain
+    /// takes the first of each and passes over the others.
+    pub(crate) fn link_down(&mut self, now: Duration) {
         self.answers
             .retain(|answer| matches!(answer, Answer::Result { .. }));
+        while let Some((at, result)) = self.sent.pop_back() {
+            if now.saturating_sub(at) <= RESULT_DOUBT {
+                self.answers.push_front(result);
+            }
+        }
     }
 
     /// Answers that wait; the reader of the link pauses when there are too many.

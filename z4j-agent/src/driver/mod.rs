@@ -195,7 +195,7 @@ impl Driver {
         if let Phase::Live(live) = &mut self.phase
             && live.sent()
         {
-            self.desk.written();
+            self.desk.written(self.env.elapsed());
         }
     }
 
@@ -252,9 +252,10 @@ impl Driver {
         self.close.take()
     }
 
-    /// Whether frames may be read: not while too many answers wait to be written.
+    /// Whether frames may be read: not while too many answers wait to be written. They can be written only once the brain has
+    /// greeted, so its greeting is read whatever waits.
     pub(crate) fn wants_frames(&self) -> bool {
-        self.desk.answers_waiting() < ANSWERS_WAITING_MAX
+        !matches!(self.phase, Phase::Live(_)) || self.desk.answers_waiting() < ANSWERS_WAITING_MAX
     }
 
     /// The next frame to write; one at a time, each confirmed with [`Driver::frame_sent`].

@@ -47,7 +47,7 @@ impl Driver {
         }
         let lost = self.buffer.link_down();
         self.declare(lost);
-        self.desk.link_down();
+        self.desk.link_down(self.env.elapsed());
         self.close = close.map(close_reason);
         self.phase = Phase::Waiting {
             dial_at: now + self.backoff.delay(class, &self.env),

@@ -72,7 +72,7 @@ impl ApiError {
         self
     }
 
-    fn with_retry_after(mut self, wait: Duration) -> Self {
+    pub(super) fn with_retry_after(mut self, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.details = json!({ "retry_after_seconds": seconds });
         self.retry_after = Some(Duration::from_secs(seconds));

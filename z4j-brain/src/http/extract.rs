@@ -23,7 +23,7 @@ use super::peer::address_of;
 use super::state::Web;
 
 /// Largest body of a write (`reliability.md` §6.6).
-const BODY_BYTES_MAX: usize = 1 << 20;
+pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
 /// Largest body before anybody is known.
 const SIGN_IN_BODY_BYTES_MAX: usize = 8 << 10;
 /// How long a body may take to arrive.
@@ -145,20 +145,24 @@ async fn read_body<T: DeserializeOwned + PartialSchema>(
     max: usize,
 ) -> Result<T, ApiError> {
     check_media_type(request.headers())?;
-    let bytes = tokio::time::timeout(BODY_WAIT, collect(request.into_body(), max))
-        .await
-        .map_err(|_| {
-            ApiError::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "body_too_slow",
-                "The body did not arrive in time.",
-            )
-        })??;
+    let bytes = arrived(request.into_body(), max).await?;
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         // A sequence would be taken for a body whose members come in order.
         return Err(not_json(&bytes).unwrap_or_else(|| invalid_body("it must be an object")));
     }
     serde_json::from_slice(&bytes).map_err(|fault| explain::<T>(&bytes, &fault))
+}
+
+/// The whole body, once it is there.
+///
+/// # Errors
+/// It is larger than `max`, breaks off, or takes too long.
+pub(super) async fn arrived(body: Body, max: usize) -> Result<Bytes, ApiError> {
+    let arrived = tokio::time::timeout(BODY_WAIT, collect(body, max)).await;
+    arrived.map_err(|_| {
+        let message = "The body did not arrive in time.";
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", message)
+    })?
 }
 
 /// Where a text stops being JSON; `None` when it is JSON.

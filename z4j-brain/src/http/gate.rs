@@ -11,6 +11,7 @@ use z4j_core::policy::{Permission, Role, allows};
 use z4j_core::store::ProjectRow;
 
 use super::error::ApiError;
+use super::extract;
 use super::peer::{Peer, address_of};
 use super::state::{App, Web};
 use crate::access::{AccessContext, Principal};
@@ -133,12 +134,16 @@ async fn guard(gate: Gate, params: RawPathParams, request: Request, next: Next) 
         Ok(passed) => passed,
         Err(error) => return error.into_response(),
     };
-    let changes = gate != Gate::PasswordSignIn && !parts.method.is_safe();
-    let answer = next.run(Request::from_parts(parts, body));
-    if changes {
-        passed.writes.run(answer).await
-    } else {
-        answer.await
+    if gate == Gate::PasswordSignIn || parts.method.is_safe() {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    // Nobody keeps others from their turn by sending slowly.
+    match extract::arrived(body, extract::BODY_BYTES_MAX).await {
+        Ok(body) => {
+            let work = next.run(Request::from_parts(parts, body.into()));
+            passed.writes.run(work).await
+        }
+        Err(error) => error.into_response(),
     }
 }
 

@@ -6,15 +6,20 @@
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::error::ApiError;
 
 /// Requests that change something at once; more wait for their turn, and are dropped when nobody waits for them any more. Far more
 /// than a database serves at once.
 const WRITES_MAX: u32 = 256;
+/// How long one waits for its turn.
+const TURN_WAIT: Duration = Duration::from_secs(5);
 
 /// Those that are under way.
 #[derive(Clone, Debug)]
@@ -34,7 +39,13 @@ impl Writes {
         &self,
         work: impl Future<Output = Response> + Send + 'static,
     ) -> Response {
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let turn = Arc::clone(&self.permits).acquire_owned();
+        let Ok(permit) = timeout(TURN_WAIT, turn).await else {
+            let message = "Too much is being changed at this moment.";
+            return ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
+                .with_retry_after(TURN_WAIT)
+                .into_response();
+        };
         let working = tokio::spawn(async move {
             let _permit = permit;
             work.await

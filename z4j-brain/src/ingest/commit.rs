@@ -20,6 +20,9 @@ use crate::upkeep::is_passing;
 /// The wait after the first fault; doubles up to [`RETRY_WAIT_MAX`].
 const RETRY_WAIT: Duration = Duration::from_millis(50);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(2);
+/// After so many tries of several frames that a sound store did not finish, fewer are written at once: what was wanted may be more
+/// than it does in the time for one write.
+const WHOLE_TRIES: u32 = 3;
 /// Why an event is in the quarantine that a sound store did not take.
 const STORE_REFUSED: &str = "store_refused";
 
@@ -52,8 +55,8 @@ enum Fate {
         receipt: IngestReceipt,
         is_unsure: bool,
     },
-    /// The store is sound and does not take this.
-    Refused(StoreError),
+    /// The store is sound and does not take this, or not all of it at once. `is_unsure` as above.
+    Refused { error: StoreError, is_unsure: bool },
     /// The brain stops before the store takes anything.
     GivenUp,
 }
@@ -67,28 +70,32 @@ pub(super) async fn commit(
     frames: Vec<PendingFrame>,
     settled: &mpsc::Sender<Settlement>,
 ) {
-    let mut parts = vec![frames];
-    while let Some(mut part) = parts.pop() {
+    let mut parts = vec![(frames, false)];
+    while let Some((mut part, was_unsure)) = parts.pop() {
         if part.is_empty() {
             continue;
         }
         let began = shared.env.elapsed();
-        let settlement = match write(shared, || batch_of(shared, &part)).await {
+        let tries = Tries {
+            is_unsure: was_unsure,
+            can_divide: part.len() > 1,
+        };
+        let settlement = match write(shared, tries, || batch_of(shared, &part)).await {
             Fate::Done { receipt, is_unsure } => {
                 Some(settlement(part, receipt, (began, is_unsure)))
             }
             Fate::GivenUp => return,
-            Fate::Refused(_) if part.len() > 1 => {
+            Fate::Refused { is_unsure, .. } if part.len() > 1 => {
                 let rest = part.split_off(part.len() / 2);
-                parts.extend([rest, part]);
+                parts.extend([(rest, is_unsure), (part, is_unsure)]);
                 continue;
             }
-            Fate::Refused(error) => match part.pop() {
+            Fate::Refused { error, is_unsure } => match part.pop() {
                 Some(frame) if error.kind() == StoreErrorKind::StreamHole => {
                     send_back(&frame);
                     continue;
                 }
-                Some(frame) => one_by_one(shared, frame).await,
+                Some(frame) => one_by_one(shared, frame, is_unsure).await,
                 None => continue,
             },
         };
@@ -107,13 +114,17 @@ fn send_back(frame: &PendingFrame) {
 
 /// Commits the events of a frame each for itself: one that the store refuses goes to the quarantine, its neighbours do
 /// not. `None` when the brain stops.
-async fn one_by_one(shared: &Shared, frame: PendingFrame) -> Option<Settlement> {
+async fn one_by_one(shared: &Shared, frame: PendingFrame, was_unsure: bool) -> Option<Settlement> {
     let began = shared.env.elapsed();
+    let tries = Tries {
+        is_unsure: was_unsure,
+        can_divide: false,
+    };
     let (mut outcomes, mut changes) = (Vec::with_capacity(frame.events.len()), Vec::new());
     let (mut refused, mut unsure) = (Vec::new(), BTreeSet::new());
     for event in &frame.events {
         let one = || IngestBatch::new(shared.env.now(), vec![event.clone()]);
-        match write(shared, one).await {
+        match write(shared, tries, one).await {
             Fate::Done { receipt, is_unsure } => {
                 if is_unsure {
                     unsure.insert(event.project_id);
@@ -121,7 +132,7 @@ async fn one_by_one(shared: &Shared, frame: PendingFrame) -> Option<Settlement> 
                 outcomes.extend(receipt.outcomes);
                 changes.extend(receipt.changes);
             }
-            Fate::Refused(error) => {
+            Fate::Refused { error, .. } => {
                 tracing::error!(agent = %frame.link.agent.name, error = %chain(&error), "an event goes to the quarantine: the store refuses it");
                 refused.push(quarantined(event));
                 outcomes.push(EventOutcome::Poison(STORE_REFUSED));
@@ -135,9 +146,9 @@ async fn one_by_one(shared: &Shared, frame: PendingFrame) -> Option<Settlement> 
     let quarantine = || nothing().with_poison(poison.clone());
     let streams = || nothing().with_streams(frame.streams.clone());
     for rest in [&quarantine as &(dyn Fn() -> IngestBatch + Sync), &streams] {
-        match write(shared, rest).await {
+        match write(shared, tries, rest).await {
             Fate::Done { .. } => {}
-            Fate::Refused(error) => {
+            Fate::Refused { error, .. } => {
                 tracing::error!(agent = %frame.link.agent.name, error = %chain(&error), "the store refuses even the quarantine entry");
             }
             Fate::GivenUp => return None,
@@ -152,15 +163,31 @@ async fn one_by_one(shared: &Shared, frame: PendingFrame) -> Option<Settlement> 
     })
 }
 
-/// Writes a batch; waits out every fault that may pass.
-async fn write(shared: &Shared, batch: impl Fn() -> IngestBatch) -> Fate {
+/// What is known of a batch before it is tried.
+#[derive(Clone, Copy)]
+struct Tries {
+    /// The answer to an earlier try of it, or of what it was a part of, was lost.
+    is_unsure: bool,
+    /// It holds several frames.
+    can_divide: bool,
+}
+
+/// Writes a batch; waits out every fault that may pass, or, where it can be divided, those of a few tries.
+async fn write(shared: &Shared, known: Tries, batch: impl Fn() -> IngestBatch) -> Fate {
     let mut wait = RETRY_WAIT;
-    let mut is_unsure = false;
+    let mut is_unsure = known.is_unsure;
+    let mut tries = 0_u32;
     loop {
+        tries = tries.saturating_add(1);
+        let divides = known.can_divide && tries >= WHOLE_TRIES;
         match ingest(shared, batch()).await {
             Ok(receipt) => return Fate::Done { receipt, is_unsure },
-            Err(error) if !is_passing(error.kind()) && store_is_sound(shared).await => {
-                return Fate::Refused(error);
+            Err(error)
+                if (divides || !is_passing(error.kind())) && store_is_sound(shared).await =>
+            {
+                // What did not pass may have been the answer alone.
+                let is_unsure = is_unsure || is_passing(error.kind());
+                return Fate::Refused { error, is_unsure };
             }
             Err(_) => is_unsure = true,
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use z4j_core::id::{AgentId, LinkId, ProjectId};
+use z4j_core::limits;
 use z4j_core::store::{
     AgentIdentity, AgentReport, CloseLink, DisownedWorker, QueueSighting, RefusalRow, ReportBatch,
     StoreError, WorkerRow, WorkerSighting,
@@ -16,6 +17,7 @@ use super::refusal::RefusalNote;
 use crate::live::Delta;
 use crate::ops::chain;
 use crate::shared::Shared;
+use crate::upkeep::is_passing;
 
 /// Entries of one kind that wait for one write; beyond, the latest news is passed over until the next heartbeat.
 const WAITING_MAX: usize = 20_000;
@@ -95,6 +97,9 @@ impl Reports {
 
     /// A worker was named; `is_fresh` when that says that it is there now.
     pub(crate) fn worker(&self, sighting: WorkerSighting, is_fresh: bool) {
+        if !can_be_kept(&sighting.engine, &sighting.name) {
+            return;
+        }
         let key = (
             sighting.project_id,
             sighting.engine.clone(),
@@ -128,6 +133,9 @@ impl Reports {
 
     /// A queue was named or measured.
     pub(crate) fn queue(&self, sighting: QueueSighting) {
+        if !can_be_kept(&sighting.engine, &sighting.name) {
+            return;
+        }
         let key = (
             sighting.project_id,
             sighting.engine.clone(),
@@ -196,7 +204,11 @@ impl Reports {
                 .await
         {
             note_fault(shared, &error);
-            return self.put_back(taken, closes);
+            if is_passing(error.kind()) || shared.store.probe(shared.env.now()).await.is_err() {
+                return self.put_back(taken, closes);
+            }
+            // One of them would keep all others waiting, and with them the ends of links. Most come again with a heartbeat.
+            tracing::error!(error = %chain(&error), "what agents said of themselves in a second is dropped: the store refuses it");
         }
         self.close(shared, closes).await;
         taken.publish(shared);
@@ -318,6 +330,11 @@ impl Waiting {
             shared.hub.publish(project, Delta::Queue { engine, name });
         }
     }
+}
+
+/// Whether a store can keep something of that name.
+fn can_be_kept(engine: &str, name: &str) -> bool {
+    engine.chars().count() <= limits::ENGINE_CHARS_MAX && name.len() <= limits::FLEET_NAME_BYTES_MAX
 }
 
 fn key_of(worker: &DisownedWorker) -> FleetKey {

@@ -33,6 +33,8 @@ pub(super) struct Inbound {
     budget: LinkBudget,
     pace: Pace,
     silence_max: Duration,
+    /// How long frames have waited here for those before them, since the last one that came in time.
+    held_up: Duration,
 }
 
 impl Inbound {
@@ -49,6 +51,7 @@ impl Inbound {
             budget: shared.committer.budget(),
             pace: Pace::new(limits::FRAMES_PER_SECOND_MAX, limits::FRAMES_BURST_MAX),
             silence_max: silence_max(shared.config.agents.heartbeat_interval),
+            held_up: Duration::ZERO,
             session,
             link,
             shared,
@@ -70,18 +73,21 @@ impl Inbound {
                 Ok(Incoming::Gone) => return End::Gone,
                 Err(_) => return self.silent(),
             };
-            let wait = self.pace.wait(self.shared.env.elapsed());
+            let began = self.shared.env.elapsed();
+            let wait = self.pace.wait(began);
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
             if let Err(end) = self.take(frame).await {
                 return end;
             }
+            self.held_up += self.shared.env.elapsed().saturating_sub(began);
         }
     }
 
     async fn take(&mut self, frame: Bytes) -> Result<(), End> {
-        let received = Received::now(&self.shared.env);
+        let mut received = Received::now(&self.shared.env);
+        received.held_up = self.held_up;
         let verified = match self.session.on_frame(&frame, received) {
             Ok(BrainInput::Frame(verified)) => verified,
             Ok(BrainInput::Hello(_)) => return Err(self.refuse(&Refusal::NotHello)),
@@ -90,6 +96,9 @@ impl Inbound {
                 return Err(End::Close(close.code));
             }
         };
+        if verified.ts.abs_diff(received.at) <= limits::FRAME_SKEW_MAX {
+            self.held_up = Duration::ZERO;
+        }
         let heard = Heard {
             at: verified.ts.min(received.at),
         };

@@ -17,6 +17,9 @@ pub struct Received {
     pub at: Timestamp,
     /// By the clock that never goes back, to age nonces.
     pub elapsed: Duration,
+    /// How long this side may have left the frame lying, because it was busy with those before. Their age is not held against
+    /// frames; order and nonces are what keeps a replay out.
+    pub held_up: Duration,
 }
 
 impl Received {
@@ -26,6 +29,7 @@ impl Received {
         Self {
             at: env.now(),
             elapsed: env.elapsed(),
+            held_up: Duration::ZERO,
         }
     }
 }
@@ -77,9 +81,14 @@ impl ReplayGuard {
             .ok_or(Refusal::Nonce)?;
         let text = stamp.ts.ok_or(Refusal::Ts)?;
         let ts = Timestamp::parse(text, false).map_err(|_| Refusal::Ts)?;
-        let skew = ts.abs_diff(received.at);
-        if skew > limits::FRAME_SKEW_MAX {
-            return Err(Refusal::stale(ts > received.at, skew));
+        let (skew, is_ahead) = (ts.abs_diff(received.at), ts > received.at);
+        let held_up = if is_ahead {
+            Duration::ZERO
+        } else {
+            received.held_up
+        };
+        if skew.saturating_sub(held_up) > limits::FRAME_SKEW_MAX {
+            return Err(Refusal::stale(is_ahead, skew));
         }
         if seq <= self.last_seq {
             return Err(Refusal::Seq);

@@ -144,7 +144,10 @@ impl Ingest {
                     return Err(halt.into_fault());
                 }
             } else {
-                borrowed.give_back();
+                // A fault of the connection, such as statements that it has forgotten, goes with it.
+                if halt.is_of_the_row() || halt.may_win() {
+                    borrowed.give_back();
+                }
                 return Err(halt.into_fault());
             }
         }

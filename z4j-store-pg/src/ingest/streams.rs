@@ -22,11 +22,16 @@ pub(super) const BEGIN: Statement = Statement {
     types: &[Type::UUID_ARRAY, Type::UUID_ARRAY, Type::UUID_ARRAY, Type::INT8],
 };
 
-/// An agent that has too many streams loses those that moved longest ago, never one of this batch.
+/// An agent that has too many streams loses those that moved longest ago, never one of this batch, with what was declared of
+/// them: whoever comes back declares it again.
 pub(super) const TRIM: Statement = Statement {
-    sql: "DELETE FROM streams WHERE project_id = ANY ($3) AND agent_id = $1 AND stream_id <> ALL ($2) AND at <= (
-              SELECT at FROM streams WHERE project_id = ANY ($3) AND agent_id = $1 ORDER BY at DESC LIMIT 1 OFFSET $4
-          )",
+    sql: "WITH forgotten AS (
+              DELETE FROM streams WHERE project_id = ANY ($3) AND agent_id = $1 AND stream_id <> ALL ($2) AND at <= (
+                  SELECT at FROM streams WHERE project_id = ANY ($3) AND agent_id = $1 ORDER BY at DESC LIMIT 1 OFFSET $4
+              ) RETURNING project_id, agent_id, stream_id
+          )
+          DELETE FROM stream_gaps g USING forgotten f
+          WHERE g.project_id = f.project_id AND g.agent_id = f.agent_id AND g.stream_id = f.stream_id",
     types: &[Type::UUID, Type::UUID_ARRAY, Type::UUID_ARRAY, Type::INT8],
 };
 

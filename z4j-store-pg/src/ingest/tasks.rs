@@ -6,7 +6,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use z4j_core::id::ProjectId;
-use z4j_core::task::TaskRecord;
+use z4j_core::store::StoreErrorKind;
+use z4j_core::task::{DecodeError, TaskRecord};
 use z4j_core::time::Timestamp;
 
 use super::fold::{Fold, Slot, Stored, Written};
@@ -133,8 +134,14 @@ pub(super) async fn read<'f, 'b: 'f>(
 /// Takes in the rows that [`LOCK`] or [`LOCK_FREE`] found; answers how many.
 pub(super) fn note_stored(fold: &mut Fold<'_>, rows: &[Row]) -> Result<usize, Fault> {
     for row in rows {
-        let record = TaskRecord::decode(row.try_get(6)?)
-            .map_err(|error| Fault::Corrupt(error.to_string()))?;
+        let record = TaskRecord::decode(row.try_get(6)?).map_err(|error| match error {
+            // Not the fault of the events: they wait until this program is as new.
+            DecodeError::Version(_) => {
+                let sentence = "a newer z4j has written to this database";
+                Fault::refused(StoreErrorKind::SchemaTooNew, sentence)
+            }
+            DecodeError::Damaged => Fault::Corrupt(error.to_string()),
+        })?;
         let slot = slot_of(fold, row)?;
         slot.stored = Some(Stored {
             record,

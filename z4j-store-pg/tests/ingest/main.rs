@@ -218,6 +218,31 @@ async fn days_whose_partition_cannot_be_made_now_hold_nobody_up() {
 }
 
 #[tokio::test]
+async fn statements_that_a_connection_cannot_run_any_more_make_no_event_poison() {
+    let desk = Desk::fresh().await;
+    let store = desk.store().await;
+    let of = |kind, seconds| support::batch(&[event(desk.project, kind, "t1", at_s(seconds))]);
+    assert_eq!(
+        support::inserted(&store.ingest(of("task.sent", 0)).await.unwrap()),
+        1
+    );
+    // Whoever prepared a statement that answers this column is told that its plan has changed, once for each connection.
+    desk.run("ALTER TABLE tasks ALTER COLUMN engine TYPE varchar COLLATE \"C\"")
+        .await;
+    let mut faults = 0;
+    let receipt = loop {
+        match store.ingest(of("task.started", 1)).await {
+            Ok(receipt) => break receipt,
+            Err(fault) => assert_eq!(fault.kind(), StoreErrorKind::Unavailable, "{fault:?}"),
+        }
+        faults += 1;
+        assert!(faults < 5, "connections that cannot be used are replaced");
+    };
+    assert!(faults > 0, "the plan had changed");
+    assert_eq!(support::inserted(&receipt), 1);
+}
+
+#[tokio::test]
 async fn stores_that_make_the_same_days_at_once_all_go_on() {
     let desk = Desk::fresh().await;
     let stores = join_all((0..4).map(|_| desk.store())).await;

@@ -56,6 +56,8 @@ cases! {$;
     streams::declared_gap_fills_the_hole;
     /// A gap takes nothing that is stored.
     streams::gap_takes_nothing_that_is_stored;
+    /// A stream that was forgotten begins anew, without what was declared of it.
+    streams::forgotten_stream_begins_anew;
     /// Streams of other agents, projects and names are apart.
     streams::streams_are_apart;
     /// Parts of a stream that come in at once leave no hole.

@@ -1,6 +1,7 @@
 //! Resumable streams: a position, the events up to it and the declared gaps move together or not at all.
 
 use z4j_core::id::StreamId;
+use z4j_core::limits::STREAMS_PER_AGENT_MAX;
 use z4j_core::store::{IngestBatch, Store, StoreError, StoreErrorKind};
 use z4j_core::store::{StreamGap, StreamKey, StreamSegment};
 
@@ -128,6 +129,30 @@ pub(super) async fn gap_takes_nothing_that_is_stored(store: &dyn Store) {
     let bounds: Vec<_> = gaps.iter().map(|gap| (gap.first, gap.last)).collect();
     assert_eq!(bounds, [(5, 6)], "stored and declared positions are apart");
     assert_eq!(position(store, key).await, 6);
+}
+
+pub(super) async fn forgotten_stream_begins_anew(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let key = stream(&scene, 1);
+    let at = |seconds, segments| {
+        let mut batch = batch_of(&scene, segments);
+        batch.received_at = at_s(seconds);
+        batch
+    };
+    let declared = store.ingest(at(20, vec![gap(key, 1, 3)])).await;
+    let _ = declared.expect("a stream may begin with a gap");
+    let others = 0..u128::from(STREAMS_PER_AGENT_MAX);
+    let others = others.map(|number| events(stream(&scene, 1_000 + number), 1, 1));
+    let begun = store.ingest(at(30, others.collect())).await;
+    let _ = begun.expect("an agent may begin streams");
+    assert_eq!(position(store, key).await, 0, "it moved longest ago");
+    let gaps = store.stream_gaps(key, 10).await.expect("the gaps");
+    assert_eq!(gaps, [], "what was declared is forgotten with its stream");
+    let again = store.ingest(at(40, vec![gap(key, 1, 5)])).await;
+    let _ = again.expect("a forgotten stream begins anew");
+    let gaps = store.stream_gaps(key, 10).await.expect("the gaps");
+    let bounds: Vec<_> = gaps.iter().map(|gap| (gap.first, gap.last)).collect();
+    assert_eq!(bounds, [(1, 5)]);
 }
 
 pub(super) async fn streams_are_apart(store: &dyn Store) {

@@ -40,6 +40,19 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
+fn a_file_that_another_brain_serves_is_named_and_free_once_that_one_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Brain::start(folder.path());
+    let text = sentence(&run(folder.path(), &["serve", "--bind", "127.0.0.1:0"]));
+    assert!(
+        text.contains("another brain serves") && text.contains("z4j.db"),
+        "{text}"
+    );
+    first.kill();
+    let _second = Brain::start(folder.path());
+}
+
+#[test]
 fn a_file_that_is_no_database_is_named_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let secret = "x".repeat(40);

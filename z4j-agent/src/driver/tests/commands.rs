@@ -76,6 +76,37 @@ fn a_result_survives_the_link_that_its_command_came_on() {
 }
 
 #[test]
+fn a_result_that_a_dead_link_took_is_sent_again_and_an_old_one_is_not() {
+    let mut bench = Bench::connected();
+    let answered = |bench: &mut Bench, id: &str| {
+        bench.command(id, "retry_task");
+        let key = bench.jobs[bench.jobs.len() - 1].key.clone();
+        bench
+            .driver
+            .job_finished(&key, &JobOutcome::Done(Map::new()));
+        let answer = bench.turn().remove(0);
+        assert_eq!(
+            (answer.kind, answer.id.as_str()),
+            (FrameType::CommandResult, id)
+        );
+    };
+    answered(&mut bench, "old");
+    bench.pass(limits::IDLE_WAIT);
+    bench.pass(Duration::from_secs(1));
+    answered(&mut bench, "c1");
+    answered(&mut bench, "c2");
+    bench.driver.link_ended();
+    bench.pass(Duration::from_secs(1));
+    let sent = bench.connect(1 << 20);
+    let results: Vec<&str> = sent
+        .iter()
+        .filter(|frame| frame.kind == FrameType::CommandResult)
+        .map(|frame| frame.id.as_str())
+        .collect();
+    assert_eq!(results, ["c1", "c2"]);
+}
+
+#[test]
 fn a_result_that_no_frame_can_carry_is_left_out_and_said_so() {
     let mut bench = Bench::new(BufferLimits::default());
     bench.connect(1024);
@@ -129,4 +160,27 @@ fn a_flood_of_commands_is_bounded_and_makes_the_agent_stop_reading() {
     bench.turn();
     assert!(bench.driver.wants_frames());
     assert_eq!(bench.jobs.len(), COMMANDS_OPEN_MAX);
+}
+
+#[test]
+fn however_many_answers_wait_the_next_link_is_greeted() {
+    let mut bench = Bench::connected();
+    for number in 0..COMMANDS_OPEN_MAX + 300 {
+        let frame = bench.command_frame(&format!("c{number}"), "retry_task");
+        bench.driver.frame_received(&frame);
+    }
+    bench.driver.link_ended();
+    for key in bench.driver.take_jobs().into_iter().map(|job| job.key) {
+        bench
+            .driver
+            .job_finished(&key, &JobOutcome::Done(Map::new()));
+    }
+    assert!(bench.driver.wants_frames());
+    bench.pass(Duration::from_secs(1));
+    let sent = bench.connect(1 << 20);
+    let is_result = |frame: &&Sent| frame.kind == FrameType::CommandResult;
+    assert_eq!(
+        sent.iter().filter(is_result).count(),
+        COMMANDS_OPEN_MAX + 300
+    );
 }

@@ -120,6 +120,7 @@ fn a_clock_that_is_off_is_named_with_its_skew() {
     let received = Received {
         at: ends.env.now().minus(Duration::from_secs(90)),
         elapsed: ends.env.elapsed(),
+        held_up: Duration::ZERO,
     };
     let close = ends.brain.on_frame(&frame, received).unwrap_err();
     assert_eq!(close.code, CloseCode::Forbidden);
