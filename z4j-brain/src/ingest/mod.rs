@@ -15,6 +15,7 @@ mod refusal;
 mod reports;
 mod settle;
 mod sighting;
+mod waiting;
 mod worker_details;
 
 pub(crate) use committer::Committer;
