@@ -139,8 +139,8 @@ fn kind_of_state(state: &str) -> StoreErrorKind {
         // Cancelled, locked, or a statement whose outcome nobody knows.
         "57014" | "55P03" | "55006" | "25P03" | "3D000" => StoreErrorKind::Unavailable,
         _ => match state.get(..2) {
-            // Data, constraint, too large or too deep: the same would be refused again.
-            Some("22" | "23" | "54") => StoreErrorKind::Internal,
+            // Data, constraint, too large or too deep, somebody's function: the same would be refused again.
+            Some("21" | "22" | "23" | "38" | "39" | "54" | "P0") => StoreErrorKind::Internal,
             // Connection, credentials, conflict, resources, operator, system; and all that says nothing of what was to be
             // written, such as a statement that the connection has forgotten. Events that were refused for it would be lost.
             _ => StoreErrorKind::Unavailable,

@@ -10,7 +10,7 @@ pub(crate) const REMEMBERED_FOR: Duration = Duration::from_secs(300);
 /// How many are remembered; the oldest goes first (wire §6.1).
 pub(crate) const REMEMBERED_MAX: usize = 10_000;
 /// Results up to this size are kept to be given again, in bytes: 10,000 of them stay below 10 MiB.
-const RESULT_BYTES_MAX: usize = 1024;
+pub(crate) const RESULT_BYTES_MAX: usize = 1024;
 
 /// Keys of successful commands, each for a limited time.
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@ mod route;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use z4j_core::command::is_safe_to_resend;
 use z4j_core::limits;
 use z4j_core::wire::Command;
 
@@ -55,6 +56,19 @@ pub(crate) enum Answer {
 struct Open {
     command_id: String,
     claim_token: Option<String>,
+    /// The brain gives it to the next link when this one is gone.
+    is_resent: bool,
+}
+
+/// An answer, and what is to be known of it once it was written.
+#[derive(Debug)]
+struct Queued {
+    answer: Answer,
+    /// When a link first took it.
+    sent_at: Option<Duration>,
+    /// It may be written to the next link too. Not what says that a command failed which may have been given out again since: that
+    /// would speak for the second one.
+    is_lasting: bool,
 }
 
 /// Takes commands in and gives answers out.
@@ -63,9 +77,9 @@ pub(crate) struct CommandDesk {
     adapters: Adapters,
     memory: CommandMemory,
     running: HashMap<String, Open>,
-    answers: VecDeque<Answer>,
-    /// Results that this link took, and when. Nobody acknowledges a result, and the link may end before the brain has read it.
-    sent: VecDeque<(Duration, Answer)>,
+    answers: VecDeque<Queued>,
+    /// Results that this link took. Nobody acknowledges a result, and the link may end before the brain has read it.
+    sent: VecDeque<Queued>,
     refuses_new: bool,
 }
 
@@ -94,15 +108,20 @@ impl CommandDesk {
         now: Duration,
     ) -> Option<JobRequest> {
         let claim_token = command.delivery_claim_token.clone();
-        self.answers.push_back(Answer::Ack {
-            command_id: frame_id.to_owned(),
-            claim_token: claim_token.clone(),
+        self.answers.push_back(Queued {
+            answer: Answer::Ack {
+                command_id: frame_id.to_owned(),
+                claim_token: claim_token.clone(),
+            },
+            sent_at: None,
+            is_lasting: false,
         });
         let request = Request::new(frame_id, command);
         let key = request.key();
         let open = Open {
             command_id: frame_id.to_owned(),
             claim_token,
+            is_resent: is_safe_to_resend(&request.action),
         };
         if let Some(running) = self.running.get_mut(&key) {
             // The result goes to whoever asked last: that is who waits for it.
@@ -155,24 +174,32 @@ impl CommandDesk {
 
     /// The next answer to write; it stays until [`CommandDesk::written`].
     pub(crate) fn next_answer(&self) -> Option<&Answer> {
-        self.answers.front()
+        self.answers.front().map(|queued| &queued.answer)
     }
 
     /// The link took the answer that was next.
     pub(crate) fn written(&mut self, now: Duration) {
-        let taken = self.answers.pop_front();
-        if let Some(result @ Answer::Result { .. }) = taken {
-            if self.sent.len() >= RESULTS_SENT_MAX {
-                self.sent.pop_front();
-            }
-            self.sent.push_back((now, result));
+        let is_old = |queued: &Queued| {
+            let since = queued.sent_at.map(|at| now.saturating_sub(at));
+            since.is_some_and(|since| since > RESULT_DOUBT)
+        };
+        while self.sent.len() >= RESULTS_SENT_MAX || self.sent.front().is_some_and(is_old) {
+            self.sent.pop_front();
         }
+        let Some(mut taken) = self.answers.pop_front().filter(|queued| queued.is_lasting) else {
+            return;
+        };
+        taken.sent_at = taken.sent_at.or(Some(now));
+        if let Answer::Result { body, .. } = &mut taken.answer {
+            body.shorten(memory::RESULT_BYTES_MAX);
+        }
+        self.sent.push_back(taken);
     }
 
     /// The answer that is next cannot be sent as it is: its result is left out, or the answer is dropped when that was
     /// tried already. Says whether a result was lost by this.
     pub(crate) fn shrink_answer(&mut self, bytes: usize) -> bool {
-        match self.answers.front_mut() {
+        match self.answers.front_mut().map(|queued| &mut queued.answer) {
             Some(Answer::Result { body, .. }) if !body.result_dropped => {
                 *body = body.without_large_result(bytes);
                 true
@@ -187,10 +214,10 @@ impl CommandDesk {
     /// The link is gone: acks mean nothing on the next one, results are kept, and those that it took lately go again. A brain
     /// takes the first of each and passes over the others.
     pub(crate) fn link_down(&mut self, now: Duration) {
-        self.answers
-            .retain(|answer| matches!(answer, Answer::Result { .. }));
-        while let Some((at, result)) = self.sent.pop_back() {
-            if now.saturating_sub(at) <= RESULT_DOUBT {
+        self.answers.retain(Queued::is_result);
+        while let Some(result) = self.sent.pop_back() {
+            let since = result.sent_at.map(|at| now.saturating_sub(at));
+            if since.is_some_and(|since| since <= RESULT_DOUBT) {
                 self.answers.push_front(result);
             }
         }
@@ -207,18 +234,25 @@ impl CommandDesk {
     }
 
     fn open_commands(&self) -> usize {
-        let results = self
-            .answers
-            .iter()
-            .filter(|answer| matches!(answer, Answer::Result { .. }));
+        let results = self.answers.iter().filter(|queued| queued.is_result());
         self.running.len() + results.count()
     }
 
     fn answer(&mut self, open: Open, body: ResultBody) {
-        self.answers.push_back(Answer::Result {
-            command_id: open.command_id,
-            claim_token: open.claim_token,
-            body,
+        self.answers.push_back(Queued {
+            sent_at: None,
+            is_lasting: !(open.is_resent && body.is_clear_failure()),
+            answer: Answer::Result {
+                command_id: open.command_id,
+                claim_token: open.claim_token,
+                body,
+            },
         });
+    }
+}
+
+impl Queued {
+    const fn is_result(&self) -> bool {
+        matches!(self.answer, Answer::Result { .. })
     }
 }

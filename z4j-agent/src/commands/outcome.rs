@@ -63,6 +63,19 @@ impl ResultBody {
         .to_string()
     }
 
+    /// Leaves out a result of more than so many bytes.
+    pub(crate) fn shorten(&mut self, bytes_max: usize) {
+        let bytes = serde_json::to_string(&self.result).map_or(0, |text| text.len());
+        if bytes > bytes_max {
+            *self = self.without_large_result(bytes);
+        }
+    }
+
+    /// Whether it says for sure that the command had no effect.
+    pub(crate) fn is_clear_failure(&self) -> bool {
+        self.status == CommandStatus::Failed && self.result.is_none()
+    }
+
     /// Says the same without a result that no frame can carry.
     pub(crate) fn without_large_result(&self, bytes: usize) -> Self {
         Self {

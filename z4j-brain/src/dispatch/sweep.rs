@@ -159,7 +159,7 @@ pub(super) async fn hand_over(
         }
     }
     for command in refused {
-        take_back(shared, &command, now).await?;
+        take_back(shared, link, &command).await?;
     }
     if link.close_code().is_some() {
         // The link may have told the store of its end before this claim.
@@ -178,10 +178,15 @@ pub(super) async fn hand_over(
 /// twice waits for another link, and may already have one, because whoever closed the link took it back too; any other is over.
 async fn take_back(
     shared: &Shared,
+    link: &LinkHandle,
     command: &CommandRow,
-    now: Timestamp,
 ) -> Result<(), StoreError> {
+    let now = shared.replicas.now(&shared.env);
     let can_resend = is_safe_to_resend(&command.action) && command.timeout_at > now;
+    if can_resend && link.close_code().is_some() {
+        // Taken back with all that the link had, if it still has it.
+        return Ok(());
+    }
     let (input, error) = if can_resend {
         (CommandInput::LinkLost { can_resend }, None)
     } else {
@@ -197,7 +202,7 @@ async fn take_back(
         input,
         result: None,
         error,
-        at: shared.replicas.now(&shared.env),
+        at: now,
         retry_link: None,
         audit: None,
     };

@@ -89,7 +89,10 @@ pub async fn serve(listener: TcpListener, brain: Brain, stop: CancellationToken)
         Some(ended) => ended,
         None => working.await,
     };
-    let drained = async { tokio::join!(server.connections.wait(), web.writes.done()) };
+    let drained = async {
+        server.connections.wait().await;
+        web.writes.done().await;
+    };
     if timeout(DRAIN_WAIT, drained).await.is_err() {
         tracing::warn!(
             open = server.connections.len(),

@@ -145,7 +145,7 @@ impl Ingest {
                 }
             } else {
                 // A fault of the connection, such as statements that it has forgotten, goes with it.
-                if halt.is_of_the_row() || halt.may_win() {
+                if halt.is_of_the_batch() || halt.may_win() {
                     borrowed.give_back();
                 }
                 return Err(halt.into_fault());
@@ -204,7 +204,7 @@ impl Ingest {
         wanted.extend(partitions::around(batch.received_at));
         // Agents wait. Where so much lies in the default partition that moving it takes longer, upkeep has more time.
         let begin = format!("{}; {SHORT_CHANGES}", self.begin_change);
-        for trouble in partitions::make(&borrowed.lane, &begin, &wanted).await? {
+        for trouble in partitions::make(&borrowed.lane, (&begin, true), &wanted).await? {
             tracing::warn!("{trouble}");
         }
         self.days.settle(&wanted);
@@ -216,7 +216,8 @@ impl Ingest {
         let borrowed = self.lanes.borrow().await?;
         let days = partitions::around(now);
         self.days.forget();
-        let mut sentences = partitions::make(&borrowed.lane, &self.begin_change, &days).await?;
+        let mut sentences =
+            partitions::make(&borrowed.lane, (&self.begin_change, false), &days).await?;
         if sentences.is_empty() {
             self.days.settle(&days);
         }
@@ -248,6 +249,10 @@ impl Halt {
             Self::Crossed => true,
             Self::Fault(fault) => fault.is_conflict() || fault.is_duplicate(),
         }
+    }
+
+    fn is_of_the_batch(&self) -> bool {
+        matches!(self, Self::Fault(Fault::Hole(_))) || self.is_of_the_row()
     }
 
     fn is_of_the_row(&self) -> bool {

@@ -103,10 +103,11 @@ pub(super) fn around(now: Timestamp) -> BTreeSet<Day> {
 }
 
 /// Makes the partitions that are missing, each in a transaction of its own that `begin` begins. Answers what went wrong, in
-/// sentences. After a day that takes too long the others are left for the next time.
+/// sentences. When one cannot be had now, the others are left for the next time, and so they are after one that takes too long
+/// when somebody `waits`.
 pub(super) async fn make(
     lane: &Lane,
-    begin: &str,
+    (begin, waits): (&str, bool),
     days: &BTreeSet<Day>,
 ) -> Result<Vec<String>, Fault> {
     let mut troubles = Vec::new();
@@ -124,7 +125,7 @@ pub(super) async fn make(
                     date(day),
                     reason(&fault)
                 ));
-                if fault.is_cancelled() || fault.is_locked_out() {
+                if fault.is_locked_out() || (waits && fault.is_cancelled()) {
                     break;
                 }
             }

@@ -78,23 +78,30 @@ fn a_result_survives_the_link_that_its_command_came_on() {
 #[test]
 fn a_result_that_a_dead_link_took_is_sent_again_and_an_old_one_is_not() {
     let mut bench = Bench::connected();
-    let answered = |bench: &mut Bench, id: &str| {
+    let answered = |bench: &mut Bench, id: &str, outcome: JobOutcome| {
         bench.command(id, "retry_task");
         let key = bench.jobs[bench.jobs.len() - 1].key.clone();
-        bench
-            .driver
-            .job_finished(&key, &JobOutcome::Done(Map::new()));
+        bench.driver.job_finished(&key, &outcome);
         let answer = bench.turn().remove(0);
         assert_eq!(
             (answer.kind, answer.id.as_str()),
             (FrameType::CommandResult, id)
         );
     };
-    answered(&mut bench, "old");
+    let done = || JobOutcome::Done(Map::new());
+    let failed = || JobOutcome::Failed("no such task".to_owned());
+    answered(&mut bench, "old", done());
     bench.pass(limits::IDLE_WAIT);
     bench.pass(Duration::from_secs(1));
-    answered(&mut bench, "c1");
-    answered(&mut bench, "c2");
+    answered(&mut bench, "c1", done());
+    answered(&mut bench, "c2", failed());
+    // The brain may have given this one out again, and then the failure would speak for the second try.
+    let refused = bench.command("c3", "cancel_task");
+    assert_eq!(
+        kinds(&refused),
+        [FrameType::CommandAck, FrameType::CommandResult]
+    );
+    assert_eq!(refused[1].payload["status"], "failed");
     bench.driver.link_ended();
     bench.pass(Duration::from_secs(1));
     let sent = bench.connect(1 << 20);
