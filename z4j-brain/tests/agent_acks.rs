@@ -22,7 +22,7 @@ use z4j_core::store::{StoreErrorKind, TaskDetail};
 use z4j_core::task::TaskState;
 use z4j_core::wire::{FrameType, Heartbeat};
 use z4j_testkit::fake_agent::{FakeAgent, FakeAgentError, FakeTask, Incoming};
-use z4j_testkit::fixture::FaultPlan;
+use z4j_testkit::fixture::{FaultPlan, FaultyStore, TestBrain};
 
 fn is_quiet(result: Result<Incoming, FakeAgentError>) -> bool {
     matches!(result, Err(FakeAgentError::TimedOut(_)))
@@ -98,26 +98,54 @@ async fn an_event_that_the_store_refuses_does_not_cost_its_neighbours() {
     .await;
 }
 
+async fn receive(agent: &mut FakeAgent, number: usize) -> String {
+    let task = FakeTask::new("celery", &format!("t{number}"), "shop.charge");
+    agent.send_events(&[task.received()]).await.unwrap()
+}
+
+/// Sends eight frames of an event each. The first is being written; the others wait behind it, to be written together.
+async fn eight_wait(store: &FaultyStore, agent: &mut FakeAgent) -> Vec<String> {
+    store.plan(FaultPlan::Stall);
+    let ((), first) = tokio::join!(store.wait_attempts(1), receive(agent, 0));
+    let mut waiting = vec![first];
+    for number in 1..8 {
+        waiting.push(receive(agent, number).await);
+    }
+    tokio::time::sleep(QUIET).await;
+    waiting
+}
+
+async fn all_are_stored(brain: &TestBrain, agent: &mut FakeAgent, waiting: &[String]) {
+    for batch in waiting {
+        agent.wait_ack(batch, WAIT).await.unwrap();
+    }
+    for number in 0..8 {
+        assert_eq!(event_count(brain, &format!("t{number}")).await, 1);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_much_for_one_write_is_written_in_several() {
     let (_directory, store, brain) = faulty_brain().await;
     let (_, mut agent) = agent(&brain, "many").await;
-    store.plan(FaultPlan::Stall);
-    let mut waiting = Vec::new();
-    for number in 0..8 {
-        let task = FakeTask::new("celery", &format!("t{number}"), "shop.charge");
-        let events = [task.received()];
-        waiting.push(agent.send_events(&events).await.unwrap());
-    }
-    // The first is being written; the others wait behind it and will be written together.
-    tokio::time::sleep(QUIET).await;
-    store.plan(FaultPlan::TooMany(2));
-    for batch in &waiting {
-        agent.wait_ack(batch, WAIT).await.unwrap();
-    }
-    for number in 0..8 {
-        assert_eq!(event_count(&brain, &format!("t{number}")).await, 1);
-    }
+    let waiting = eight_wait(&store, &mut agent).await;
+    store.plan(FaultPlan::TooMany(2, StoreErrorKind::Unavailable));
+    all_are_stored(&brain, &mut agent, &waiting).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_not_called_sound_because_a_few_events_would_fit() {
+    let (_directory, store, brain) = faulty_brain().await;
+    let (_, mut agent) = agent(&brain, "many").await;
+    let waiting = eight_wait(&store, &mut agent).await;
+    store.plan(FaultPlan::TooMany(2, StoreErrorKind::Full));
+    agent.wait_ack(&waiting[0], WAIT).await.unwrap();
+    // More than it takes to divide what only ran out of time.
+    store.wait_attempts(5).await;
+    assert_eq!(readiness(&brain).await.0, 503);
+    assert!(is_quiet(agent.recv(QUIET).await));
+    store.plan(FaultPlan::Sound);
+    all_are_stored(&brain, &mut agent, &waiting[1..]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -182,11 +182,19 @@ async fn write(shared: &Shared, known: Tries, batch: impl Fn() -> IngestBatch) -
         let divides = known.can_divide && tries >= WHOLE_TRIES;
         match ingest(shared, batch()).await {
             Ok(receipt) => return Fate::Done { receipt, is_unsure },
+            // Only what ran out of time is helped by being less: where a disk is full, a few events may still fit, and
+            // would make the store look sound.
             Err(error)
-                if (divides || !is_passing(error.kind())) && store_is_sound(shared).await =>
+                if divides
+                    && error.kind() == StoreErrorKind::Unavailable
+                    && store_is_sound(shared).await =>
             {
-                // What did not pass may have been the answer alone.
-                let is_unsure = is_unsure || is_passing(error.kind());
+                // It may have been the answer alone that did not come.
+                let is_unsure = true;
+                return Fate::Refused { error, is_unsure };
+            }
+            Err(error) if !is_passing(error.kind()) && store_is_sound(shared).await => {
+                shared.health.release();
                 return Fate::Refused { error, is_unsure };
             }
             Err(_) => is_unsure = true,
@@ -238,13 +246,9 @@ async fn ingest(shared: &Shared, batch: IngestBatch) -> Result<IngestReceipt, St
     result
 }
 
-/// Whether a fault lies with what was written and not with the store.
+/// Whether a fault may lie with what was written and not with the store.
 async fn store_is_sound(shared: &Shared) -> bool {
-    let is_sound = shared.store.probe(shared.env.now()).await.is_ok();
-    if is_sound {
-        shared.health.release();
-    }
-    is_sound
+    shared.store.probe(shared.env.now()).await.is_ok()
 }
 
 /// Waits before the next try; false when there is none.
