@@ -8,13 +8,13 @@
 
 mod common;
 
-use common::{WAIT, agent_when, brain, event_count, eventually, task};
+use common::{QUIET, WAIT, agent_when, brain, event_count, eventually, faulty_brain, task};
 use serde_json::{Value, json};
 use z4j_brain::AgentCredentials;
 use z4j_core::id::StreamId;
 use z4j_core::wire::FrameType;
 use z4j_testkit::fake_agent::{FakeAgent, FakeEvent, FakeTask};
-use z4j_testkit::fixture::TestBrain;
+use z4j_testkit::fixture::{FaultPlan, TestBrain};
 
 async fn connect(brain: &TestBrain, credentials: &AgentCredentials) -> FakeAgent {
     let config = brain.config_of(credentials).unwrap();
@@ -127,4 +127,21 @@ async fn positions_sent_again_are_acknowledged_and_stored_once() {
         (position(&again) == Some(3)).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stream_goes_on_after_what_an_earlier_link_sent_and_is_not_stored_yet() {
+    let (_directory, store, brain) = faulty_brain().await;
+    let credentials = brain.mint("numbered").await.unwrap();
+    let mut agent = connect(&brain, &credentials).await;
+    store.plan(FaultPlan::Stall);
+    let events = FakeTask::new("celery", "t", "shop.charge").succeeds();
+    let first = payload(&events, &json!({ "first": 1 }));
+    tokio::join!(store.wait_attempts(1), send(&mut agent, "ev_1", &first));
+    agent.cut();
+    let mut back = Box::pin(connect(&brain, &credentials));
+    let early = tokio::time::timeout(QUIET, &mut back).await;
+    assert!(early.is_err(), "nobody knows yet");
+    store.plan(FaultPlan::Sound);
+    assert_eq!(position(&back.await), Some(3));
 }

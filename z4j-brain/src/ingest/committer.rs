@@ -11,6 +11,7 @@ use super::commit::{self, Settlement};
 use super::frame::{LinkBudget, PendingFrame};
 use super::gather::Gather;
 use super::settle;
+use super::under_way::StreamsUnderWay;
 use crate::shared::Shared;
 
 /// Commits whose acks may still be under way while the next one is written.
@@ -23,6 +24,8 @@ pub(crate) struct Committer {
     bytes: Arc<Semaphore>,
     linger: Duration,
     abandoned: CancellationToken,
+    /// Streams of which frames wait here or are being written.
+    pub(crate) streams: StreamsUnderWay,
 }
 
 impl Committer {
@@ -33,6 +36,7 @@ impl Committer {
             bytes: Arc::new(Semaphore::new(limits::UNCOMMITTED_BYTES_MAX)),
             linger,
             abandoned: CancellationToken::new(),
+            streams: StreamsUnderWay::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use z4j_core::limits;
 use z4j_core::store::{IngestEvent, PoisonFrame, StreamSegment};
 
+use super::under_way::UnderWay;
 use crate::link::LinkHandle;
 
 /// A verified and decoded event_batch that waits for its commit.
@@ -24,6 +25,8 @@ pub(crate) struct PendingFrame {
     pub(crate) poison: Vec<PoisonFrame>,
     /// What it adds to the agent's stream; empty on links that agreed on none.
     pub(crate) streams: Vec<StreamSegment>,
+    /// Until it is dropped, the agent's next link is not told where its stream goes on; `None` on links that agreed on none.
+    pub(crate) _under_way: Option<UnderWay>,
     /// What it takes of the brain's memory.
     pub(crate) permits: Permits,
     /// When it was read, by the clock that never goes back.

@@ -15,6 +15,7 @@ mod refusal;
 mod reports;
 mod settle;
 mod sighting;
+mod under_way;
 mod waiting;
 mod worker_details;
 
@@ -25,3 +26,4 @@ pub(crate) use heartbeat::{Heard, Vitals};
 pub(crate) use redact::{is_free_of_secrets, redact_json_text, redact_text};
 pub(crate) use refusal::RefusalNote;
 pub(crate) use reports::{Reports, publish_workers};
+pub(crate) use under_way::UnderWay;

@@ -1,6 +1,7 @@
 //! hello and hello_ack.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use z4j_core::id::LinkId;
@@ -18,6 +19,10 @@ use super::stream::LinkStream;
 use crate::ingest::{RefusalNote, redact_text};
 use crate::ops::chain;
 use crate::shared::Shared;
+
+/// How long frames of an earlier link may take to be stored before the agent is sent away to try again: less than the ten seconds
+/// that it waits for hello_ack.
+const STREAM_WAIT: Duration = Duration::from_secs(5);
 
 /// A link that both ends agree on.
 pub(super) struct Agreed {
@@ -161,6 +166,12 @@ async fn stream(
         agent_id: link.agent_id(),
         stream_id,
     };
+    // What an earlier link of the agent sent may still be on its way.
+    let settled = shared.committer.streams.settled(key);
+    if tokio::time::timeout(STREAM_WAIT, settled).await.is_err() {
+        tracing::warn!(agent = %link.agent.name, "an agent waits: what it sent before is not stored yet");
+        return Err(Failed::Close(CloseCode::GoingAway));
+    }
     match shared.store.stream_position(key).await {
         Ok(position) => Ok(Some(LinkStream::new(key, position))),
         Err(error) => {

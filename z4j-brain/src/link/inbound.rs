@@ -14,7 +14,9 @@ use super::pace::Pace;
 use super::session::End;
 use super::stream::LinkStream;
 use crate::dispatch::Answer;
-use crate::ingest::{Decoder, Heard, LinkBudget, PendingFrame, Permits, RefusalNote, Vitals};
+use crate::ingest::{
+    Decoder, Heard, LinkBudget, PendingFrame, Permits, RefusalNote, UnderWay, Vitals,
+};
 use crate::shared::Shared;
 
 /// A link that dies without a word is known to be gone within this many heartbeat intervals (contract).
@@ -110,7 +112,13 @@ impl Inbound {
                     () = self.shared.links.reading.cancelled() => return std::future::pending().await,
                     permits = self.budget.take(frame.len()) => permits.ok_or(End::Gone)?,
                 };
-                self.batch(&verified, &frame, permits, received)
+                let under_way = self.under_way();
+                if under_way.is_some() && self.link.close_code().is_some() {
+                    // The agent's next link may have been told already where the stream goes on.
+                    drop(under_way);
+                    return std::future::pending().await;
+                }
+                self.batch(&verified, &frame, (permits, under_way), received)
             }
             FrameType::CommandAck | FrameType::CommandResult => {
                 // Rare, and large: an idle link must not keep room for it.
@@ -125,11 +133,16 @@ impl Inbound {
         }
     }
 
+    fn under_way(&self) -> Option<UnderWay> {
+        let stream = self.stream.as_ref()?;
+        Some(self.shared.committer.streams.begin(stream.key()))
+    }
+
     fn batch(
         &mut self,
         verified: &Verified<'_>,
         frame: &Bytes,
-        permits: Permits,
+        (permits, under_way): (Permits, Option<UnderWay>),
         received: Received,
     ) -> Result<(), End> {
         let shared = &*self.shared;
@@ -178,6 +191,7 @@ impl Inbound {
             events: decoded.events,
             poison: decoded.poison,
             streams,
+            _under_way: under_way,
             permits,
             read_at: received.elapsed,
         });
@@ -205,7 +219,7 @@ impl Inbound {
     }
 
     async fn answer(&self, verified: &Verified<'_>) {
-        let (shared, link) = (&*self.shared, &*self.link);
+        let (shared, link) = (&*self.shared, &self.link);
         let answer = match verified.decode() {
             Ok(Frame::CommandAck(_)) => Some(Answer::Ack),
             Ok(Frame::CommandResult(result)) => Some(Answer::result(shared, &result)),

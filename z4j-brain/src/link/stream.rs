@@ -19,6 +19,11 @@ impl LinkStream {
         Self { key, position }
     }
 
+    /// Which stream it is.
+    pub(super) const fn key(&self) -> StreamKey {
+        self.key
+    }
+
     /// Up to where the store had everything when the link opened.
     pub(super) const fn position(&self) -> u64 {
         self.position
