@@ -16,9 +16,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use common::commands::{CANCEL, RETRY, about, failed_task, id_of, running_task, settled};
 use common::{QUIET, WAIT, agent, sqlite};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::Notify;
-use z4j_core::store::StoreError;
+use z4j_core::store::{StoreError, StoreErrorKind};
 use z4j_testkit::fake_agent::FakeAgent;
 use z4j_testkit::fixture::TestBrain;
 use z4j_testkit::sim::{HookedStore, StoreHooks};
@@ -129,4 +130,48 @@ async fn of_two_requests_at_once_with_one_key_the_second_is_told_that_it_is_take
     assert_eq!(agent.wait_command(WAIT).await.unwrap().id, id);
     let more = agent.recv(QUIET).await;
     assert!(more.is_err(), "{more:?}");
+}
+
+/// Does not take what agents answer while it is told so.
+#[derive(Clone, Debug)]
+struct Deaf {
+    is_deaf: Arc<AtomicBool>,
+    asked: Arc<Notify>,
+}
+
+#[async_trait]
+impl StoreHooks for Deaf {
+    async fn before(&self, method: &'static str, _: bool) -> Result<(), StoreError> {
+        if method != "advance_command" || !self.is_deaf.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.asked.notify_one();
+        Err(StoreError::new(StoreErrorKind::Unavailable, method))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_waits_for_the_store_although_its_link_has_ended() {
+    let deaf = Deaf {
+        is_deaf: Arc::default(),
+        asked: Arc::default(),
+    };
+    let (_directory, store) = sqlite();
+    let store = Arc::new(HookedStore::new(store, deaf.clone()));
+    let brain = TestBrain::start(store).await.unwrap();
+    let (_, mut agent) = agent(&brain, "worker").await;
+    failed_task(&mut agent, "old").await;
+    let rest = brain.sign_in().await.unwrap();
+    let id = id_of(&rest.post(RETRY, &about("old")).await.unwrap());
+    let command = agent.wait_command(WAIT).await.unwrap();
+    deaf.is_deaf.store(true, Ordering::Release);
+    let done = json!({"new_task_id": "new"});
+    agent.succeed_command(&command, &done).await.unwrap();
+    deaf.asked.notified().await;
+    agent.close().await;
+    // Whatever was sent once may have happened: nobody knows, as long as the answer is in one brain's memory only.
+    settled(&rest, &id, "unknown").await;
+    deaf.asked.notified().await;
+    deaf.is_deaf.store(false, Ordering::Release);
+    settled(&rest, &id, "completed").await;
 }

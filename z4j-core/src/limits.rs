@@ -137,6 +137,8 @@ pub const FRAMES_BURST_MAX: u32 = 5_000;
 pub const UNCOMMITTED_BYTES_PER_CONNECTION_MAX: usize = 4 << 20;
 /// Un-committed bytes of one brain before reading stops (reliability).
 pub const UNCOMMITTED_BYTES_MAX: usize = 256 << 20;
+/// Answers to commands that wait in one brain for a store that did not take them at once.
+pub const LATE_ANSWER_BYTES_MAX: usize = 16 << 20;
 /// Connections of one brain (reliability).
 pub const CONNECTIONS_MAX: usize = 10_000;
 /// Handshakes that run at once (reliability §2).

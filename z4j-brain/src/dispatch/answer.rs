@@ -54,6 +54,21 @@ impl Answer {
             new_task_id: shape.new_task_id.as_str().map(str::to_owned),
         }
     }
+
+    /// Bytes of its texts.
+    pub(super) fn bytes(&self) -> usize {
+        let Self::Result {
+            result,
+            error,
+            new_task_id,
+            ..
+        } = self
+        else {
+            return 0;
+        };
+        let texts = [result, error, new_task_id];
+        texts.into_iter().flatten().map(String::len).sum()
+    }
 }
 
 /// The start of an error text. It is redacted as a whole and cut after: a secret that a cut takes apart has no shape left

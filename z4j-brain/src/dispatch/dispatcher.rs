@@ -12,22 +12,22 @@ use z4j_core::store::{AdvanceCommand, AdvanceOutcome, CommandRow, StoreError, To
 use z4j_core::wire::SignError;
 
 use super::answer::{self, Answer};
+use super::late::{LateAnswer, LateAnswers};
 use super::sweep;
 use crate::link::{LinkHandle, OutgoingCommand};
 use crate::live::Delta;
 use crate::ops::chain;
 use crate::shared::Shared;
+use crate::upkeep::is_passing;
 
 /// Commands are looked for this often even if nobody says that there are any: hints may be lost.
 const POLL: Duration = Duration::from_secs(1);
-/// How often an answer is offered to a store that fails; then the command's deadline settles it.
-const ANSWER_TRIES: u32 = 5;
-const ANSWER_WAIT: Duration = Duration::from_millis(200);
 
 /// Hands commands to links.
 #[derive(Debug, Default)]
 pub(crate) struct Dispatcher {
     wake: Notify,
+    late: LateAnswers,
 }
 
 impl Dispatcher {
@@ -75,27 +75,47 @@ impl Dispatcher {
         }
     }
 
+    /// Offers the store what it did not take of answers until `stop`.
+    pub(crate) async fn run_late(&self, shared: &Shared, stop: &CancellationToken) {
+        self.late.run(shared, stop).await;
+    }
+
     /// Takes what an agent says of a command. Only the agent that has it can change it.
     pub(crate) async fn answered(
         &self,
         shared: &Shared,
-        link: &LinkHandle,
+        link: &Arc<LinkHandle>,
         id: CommandId,
         answer: Answer,
     ) {
-        let mut wait = ANSWER_WAIT;
-        for _ in 0..ANSWER_TRIES {
-            match advance(shared, link, id, &answer).await {
-                Ok(outcome) => return self.settle(shared, link, outcome),
-                Err(error) => {
-                    shared.hub.doubts().of(link.project_id());
-                    shared.metrics.store_fault(error.kind().as_str());
-                    tracing::warn!(command = %id, agent = %link.agent.name, error = %chain(&error), "the store did not take an answer to a command");
-                }
-            }
-            tokio::time::sleep(wait).await;
-            wait *= 2;
+        let answered = LateAnswer {
+            link: Arc::clone(link),
+            id,
+            answer,
+            since: shared.env.elapsed(),
+        };
+        if let Some(late) = self.offer(shared, answered).await
+            && !self.late.push(late)
+        {
+            tracing::error!(command = %id, agent = %link.agent.name, "an answer to a command is given up: too many wait for the store");
         }
+    }
+
+    /// Offers an answer to the store, and gives it back if that may take it later.
+    pub(super) async fn offer(&self, shared: &Shared, answered: LateAnswer) -> Option<LateAnswer> {
+        let (link, id) = (&*answered.link, answered.id);
+        let error = match advance(shared, link, id, &answered.answer).await {
+            Ok(outcome) => {
+                self.settle(shared, link, outcome);
+                return None;
+            }
+            Err(error) => error,
+        };
+        let waits = is_passing(error.kind());
+        shared.hub.doubts().of(link.project_id());
+        shared.metrics.store_fault(error.kind().as_str());
+        tracing::warn!(command = %id, agent = %link.agent.name, error = %chain(&error), waits, "the store did not take an answer to a command");
+        waits.then_some(answered)
     }
 
     fn settle(&self, shared: &Shared, link: &LinkHandle, outcome: AdvanceOutcome) {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod dispatcher;
+mod late;
 mod payload;
 mod sweep;
 

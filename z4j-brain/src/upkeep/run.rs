@@ -56,6 +56,9 @@ fn start_parts(parts: &mut JoinSet<()>, shared: &Arc<Shared>, halt: &Cancellatio
         shared.dispatcher.run(&shared, &halt).await
     });
     part(parts, shared, halt(), |shared, halt| async move {
+        shared.dispatcher.run_late(&shared, &halt).await
+    });
+    part(parts, shared, halt(), |shared, halt| async move {
         report(&shared, &halt).await
     });
     part(parts, shared, halt(), |shared, halt| async move {
