@@ -8,6 +8,7 @@
 
 mod common;
 
+use common::commands::{CANCEL, about, id_of, settled};
 use common::{QUIET, WAIT, agent_when, brain, event_count, eventually, faulty_brain, task};
 use serde_json::{Value, json};
 use z4j_brain::AgentCredentials;
@@ -134,14 +135,27 @@ async fn stream_goes_on_after_what_an_earlier_link_sent_and_is_not_stored_yet() 
     let (_directory, store, brain) = faulty_brain().await;
     let credentials = brain.mint("numbered").await.unwrap();
     let mut agent = connect(&brain, &credentials).await;
+    let running = FakeTask::new("celery", "running", "shop.charge").received();
+    let zeroth = payload(&[running], &json!({ "first": 1 }));
+    send(&mut agent, "ev_0", &zeroth).await;
+    agent.wait_ack("ev_0", WAIT).await.unwrap();
+    let rest = brain.sign_in().await.unwrap();
     store.plan(FaultPlan::Stall);
     let events = FakeTask::new("celery", "t", "shop.charge").succeeds();
-    let first = payload(&events, &json!({ "first": 1 }));
+    let first = payload(&events, &json!({ "first": 2 }));
     tokio::join!(store.wait_attempts(1), send(&mut agent, "ev_1", &first));
     agent.cut();
     let mut back = Box::pin(connect(&brain, &credentials));
     let early = tokio::time::timeout(QUIET, &mut back).await;
     assert!(early.is_err(), "nobody knows yet");
+    // It is not there for commands either: it may never be.
+    let mut cancel = about("running");
+    cancel["when"] = "next_connect".into();
+    let id = id_of(&rest.post(CANCEL, &cancel).await.unwrap());
+    tokio::time::timeout(QUIET, &mut back).await.unwrap_err();
+    settled(&rest, &id, "pending").await;
     store.plan(FaultPlan::Sound);
-    assert_eq!(position(&back.await), Some(3));
+    let mut back = back.await;
+    assert_eq!(position(&back), Some(4));
+    assert_eq!(back.wait_command(WAIT).await.unwrap().id, id);
 }

@@ -10,8 +10,9 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use common::commands::{CANCEL, RETRY, about, failed_task, id_of, running_task, settled};
@@ -23,6 +24,9 @@ use z4j_core::store::{StoreError, StoreErrorKind};
 use z4j_testkit::fake_agent::FakeAgent;
 use z4j_testkit::fixture::TestBrain;
 use z4j_testkit::sim::{HookedStore, StoreHooks};
+
+/// More than a late answer ever waits for its next try.
+const LATE: Duration = Duration::from_secs(3);
 
 /// Holds the first answer of a method back, although it was carried out, until a test lets it go.
 #[derive(Clone, Debug)]
@@ -132,46 +136,124 @@ async fn of_two_requests_at_once_with_one_key_the_second_is_told_that_it_is_take
     assert!(more.is_err(), "{more:?}");
 }
 
-/// Does not take what agents answer while it is told so.
+/// What becomes of what agents answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hearing {
+    Sound,
+    /// It is refused.
+    Deaf,
+    /// The next one is never answered.
+    Hangs,
+}
+
+/// A store that does not hear agents while it is told so.
 #[derive(Clone, Debug)]
-struct Deaf {
-    is_deaf: Arc<AtomicBool>,
+struct HardOfHearing {
+    hearing: Arc<Mutex<Hearing>>,
     asked: Arc<Notify>,
 }
 
+impl HardOfHearing {
+    fn new() -> Self {
+        Self {
+            hearing: Arc::new(Mutex::new(Hearing::Sound)),
+            asked: Arc::default(),
+        }
+    }
+
+    fn becomes(&self, hearing: Hearing) -> Hearing {
+        std::mem::replace(&mut *self.hearing.lock().unwrap(), hearing)
+    }
+
+    /// A brain with such a store. The directory goes with the first value.
+    async fn brain(&self) -> (TempDir, TestBrain) {
+        let (directory, store) = sqlite();
+        let store = Arc::new(HookedStore::new(store, self.clone()));
+        (directory, TestBrain::start(store).await.unwrap())
+    }
+}
+
 #[async_trait]
-impl StoreHooks for Deaf {
+impl StoreHooks for HardOfHearing {
     async fn before(&self, method: &'static str, _: bool) -> Result<(), StoreError> {
-        if method != "advance_command" || !self.is_deaf.load(Ordering::Acquire) {
+        if method != "advance_command" {
             return Ok(());
         }
-        self.asked.notify_one();
+        let hearing = *self.hearing.lock().unwrap();
+        match hearing {
+            Hearing::Sound => return Ok(()),
+            Hearing::Deaf => self.asked.notify_one(),
+            Hearing::Hangs => {
+                self.becomes(Hearing::Sound);
+                self.asked.notify_one();
+                std::future::pending::<()>().await;
+            }
+        }
         Err(StoreError::new(StoreErrorKind::Unavailable, method))
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_waits_for_the_store_although_its_link_has_ended() {
-    let deaf = Deaf {
-        is_deaf: Arc::default(),
-        asked: Arc::default(),
-    };
-    let (_directory, store) = sqlite();
-    let store = Arc::new(HookedStore::new(store, deaf.clone()));
-    let brain = TestBrain::start(store).await.unwrap();
+    let store = HardOfHearing::new();
+    let (_directory, brain) = store.brain().await;
     let (_, mut agent) = agent(&brain, "worker").await;
     failed_task(&mut agent, "old").await;
     let rest = brain.sign_in().await.unwrap();
     let id = id_of(&rest.post(RETRY, &about("old")).await.unwrap());
     let command = agent.wait_command(WAIT).await.unwrap();
-    deaf.is_deaf.store(true, Ordering::Release);
+    store.becomes(Hearing::Deaf);
     let done = json!({"new_task_id": "new"});
     agent.succeed_command(&command, &done).await.unwrap();
-    deaf.asked.notified().await;
+    store.asked.notified().await;
     agent.close().await;
     // Whatever was sent once may have happened: nobody knows, as long as the answer is in one brain's memory only.
     settled(&rest, &id, "unknown").await;
-    deaf.asked.notified().await;
-    deaf.is_deaf.store(false, Ordering::Release);
+    store.asked.notified().await;
+    store.becomes(Hearing::Sound);
+    settled(&rest, &id, "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_the_store_is_being_told_outlives_its_link() {
+    let store = HardOfHearing::new();
+    let (_directory, brain) = store.brain().await;
+    let (credentials, mut agent) = agent(&brain, "worker").await;
+    failed_task(&mut agent, "old").await;
+    let rest = brain.sign_in().await.unwrap();
+    let id = id_of(&rest.post(RETRY, &about("old")).await.unwrap());
+    let command = agent.wait_command(WAIT).await.unwrap();
+    store.becomes(Hearing::Hangs);
+    let done = json!({"new_task_id": "new"});
+    agent.succeed_command(&command, &done).await.unwrap();
+    store.asked.notified().await;
+    // It takes the place of the link that waits for the store.
+    let config = brain.config_of(&credentials).unwrap();
+    let _next = FakeAgent::connect(config).await.unwrap();
+    settled(&rest, &id, "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_failure_does_not_speak_for_the_second_try() {
+    let store = HardOfHearing::new();
+    let (_directory, brain) = store.brain().await;
+    let (credentials, mut first) = agent(&brain, "worker").await;
+    running_task(&mut first, "slow").await;
+    let rest = brain.sign_in().await.unwrap();
+    let id = id_of(&rest.post(CANCEL, &about("slow")).await.unwrap());
+    let command = first.wait_command(WAIT).await.unwrap();
+    store.becomes(Hearing::Deaf);
+    first.fail_command(&command, "no broker").await.unwrap();
+    store.asked.notified().await;
+    first.close().await;
+    settled(&rest, &id, "pending").await;
+    let config = brain.config_of(&credentials).unwrap();
+    let mut second = FakeAgent::connect(config).await.unwrap();
+    let again = second.wait_command(WAIT).await.unwrap();
+    assert_eq!(again.id, id);
+    store.becomes(Hearing::Sound);
+    // Longer than between two tries of a late answer.
+    tokio::time::sleep(LATE).await;
+    second.succeed_command(&again, &json!({})).await.unwrap();
     settled(&rest, &id, "completed").await;
 }

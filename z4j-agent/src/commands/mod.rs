@@ -58,6 +58,8 @@ struct Open {
     claim_token: Option<String>,
     /// The brain gives it to the next link when this one is gone.
     is_resent: bool,
+    /// Counts the links before the one that it came on.
+    link: u64,
 }
 
 /// An answer, and what is to be known of it once it was written.
@@ -80,6 +82,8 @@ pub(crate) struct CommandDesk {
     answers: VecDeque<Queued>,
     /// Results that this link took. Nobody acknowledges a result, and the link may end before the brain has read it.
     sent: VecDeque<Queued>,
+    /// Counts links that ended.
+    links: u64,
     refuses_new: bool,
 }
 
@@ -91,6 +95,7 @@ impl CommandDesk {
             running: HashMap::new(),
             answers: VecDeque::new(),
             sent: VecDeque::new(),
+            links: 0,
             refuses_new: false,
         }
     }
@@ -122,6 +127,7 @@ impl CommandDesk {
             command_id: frame_id.to_owned(),
             claim_token,
             is_resent: is_safe_to_resend(&request.action),
+            link: self.links,
         };
         if let Some(running) = self.running.get_mut(&key) {
             // The result goes to whoever asked last: that is who waits for it.
@@ -211,10 +217,11 @@ impl CommandDesk {
         }
     }
 
-    /// The link is gone: acks mean nothing on the next one, results are kept, and those that it took lately go again. A brain
-    /// takes the first of each and passes over the others.
+    /// The link is gone: acks mean nothing on the next one, lasting results are kept, and those that it took lately go again. A
+    /// brain takes the first of each and passes over the others.
     pub(crate) fn link_down(&mut self, now: Duration) {
-        self.answers.retain(Queued::is_result);
+        self.links += 1;
+        self.answers.retain(|queued| queued.is_lasting);
         while let Some(result) = self.sent.pop_back() {
             let since = result.sent_at.map(|at| now.saturating_sub(at));
             if since.is_some_and(|since| since <= RESULT_DOUBT) {
@@ -228,9 +235,10 @@ impl CommandDesk {
         self.answers.len()
     }
 
-    /// Whether nothing runs and nothing waits to be written.
+    /// Whether nothing runs and nothing waits to be written for the first time.
     pub(crate) fn is_settled(&self) -> bool {
-        self.running.is_empty() && self.answers.is_empty()
+        let is_sent = |queued: &Queued| queued.sent_at.is_some();
+        self.running.is_empty() && self.answers.iter().all(is_sent)
     }
 
     fn open_commands(&self) -> usize {
@@ -239,9 +247,13 @@ impl CommandDesk {
     }
 
     fn answer(&mut self, open: Open, body: ResultBody) {
+        let is_lasting = !(open.is_resent && body.is_clear_failure());
+        if !is_lasting && open.link != self.links {
+            return;
+        }
         self.answers.push_back(Queued {
             sent_at: None,
-            is_lasting: !(open.is_resent && body.is_clear_failure()),
+            is_lasting,
             answer: Answer::Result {
                 command_id: open.command_id,
                 claim_token: open.claim_token,

@@ -1,15 +1,22 @@
 //! What an agent says of a command.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use z4j_core::command::{Action, CommandInput};
-use z4j_core::id::TaskKey;
+use z4j_core::id::{CommandId, LinkId, TaskKey};
 use z4j_core::limits;
 use z4j_core::redact::Redactor;
-use z4j_core::store::{CommandRow, RetryLink};
+use z4j_core::store::{
+    AdvanceCommand, AdvanceOutcome, AgentIdentity, CommandRow, RetryLink, StoreError,
+};
 use z4j_core::wire::{CommandResult, CommandStatus};
 
 use crate::ingest::{redact_json_text, redact_text};
 use crate::shared::Shared;
+
+/// What an answer takes beside its texts.
+const ANSWERED_BYTES: usize = 256;
 
 /// What an agent says of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,19 +62,88 @@ impl Answer {
         }
     }
 
-    /// Bytes of its texts.
+    /// Whether it says that the command was not done, and surely not.
+    pub(super) const fn is_clear_failure(&self) -> bool {
+        matches!(
+            self,
+            Self::Result {
+                input: CommandInput::Failed {
+                    indeterminate: false
+                },
+                ..
+            }
+        )
+    }
+}
+
+/// What which agent said of which command.
+#[derive(Debug)]
+pub(super) struct Answered {
+    /// Who. Only the agent that has a command can change it.
+    pub(super) agent: AgentIdentity,
+    /// On which link. Not the link itself: the answer may outlive it.
+    pub(super) link_id: LinkId,
+    /// The command.
+    pub(super) id: CommandId,
+    /// What.
+    pub(super) answer: Answer,
+    /// When, by the clock that never goes back.
+    pub(super) since: Duration,
+}
+
+impl Answered {
+    /// What it takes of the brain's memory.
     pub(super) fn bytes(&self) -> usize {
-        let Self::Result {
+        let Answer::Result {
             result,
             error,
             new_task_id,
             ..
-        } = self
+        } = &self.answer
         else {
-            return 0;
+            return ANSWERED_BYTES;
         };
         let texts = [result, error, new_task_id];
-        texts.into_iter().flatten().map(String::len).sum()
+        ANSWERED_BYTES + texts.into_iter().flatten().map(String::len).sum::<usize>()
+    }
+
+    /// Tells the store, and then those who follow the command.
+    pub(super) async fn advance(&self, shared: &Shared) -> Result<(), StoreError> {
+        let mut advance = AdvanceCommand {
+            id: self.id,
+            agent_id: Some(self.agent.agent_id),
+            input: CommandInput::AckReceived,
+            result: None,
+            error: None,
+            at: shared.replicas.now(&shared.env),
+            retry_link: None,
+            audit: None,
+        };
+        if let Answer::Result {
+            input,
+            result,
+            error,
+            new_task_id,
+        } = &self.answer
+        {
+            advance.input = *input;
+            advance.result.clone_from(result);
+            advance.error.clone_from(error);
+            if *input == CommandInput::Succeeded && new_task_id.is_some() {
+                let project = self.agent.project_id;
+                let command = shared.store.command(project, self.id).await?;
+                advance.retry_link =
+                    command.and_then(|command| retry_link(&command, new_task_id.clone()));
+            }
+        }
+        match shared.store.advance_command(advance).await? {
+            AdvanceOutcome::Advanced(command) => shared.dispatcher.publish(shared, command),
+            AdvanceOutcome::Absorbed(_) => {}
+            AdvanceOutcome::NotFound => {
+                tracing::warn!(agent = %self.agent.name, "an agent answered a command that is not its own");
+            }
+        }
+        Ok(())
     }
 }
 
@@ -80,7 +156,7 @@ fn kept_error(redactor: &dyn Redactor, error: &str) -> String {
 }
 
 /// The family link that a finished retry made. A retry by reference may keep the task's id: that is no new task.
-pub(super) fn retry_link(command: &CommandRow, new_task_id: Option<String>) -> Option<RetryLink> {
+fn retry_link(command: &CommandRow, new_task_id: Option<String>) -> Option<RetryLink> {
     #[derive(Deserialize)]
     struct Shape {
         engine: String,

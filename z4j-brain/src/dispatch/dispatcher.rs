@@ -6,19 +6,18 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use z4j_core::command::{Action, CommandInput};
+use z4j_core::command::Action;
 use z4j_core::id::{AgentId, CommandId, ProjectId};
-use z4j_core::store::{AdvanceCommand, AdvanceOutcome, CommandRow, StoreError, Topic};
+use z4j_core::store::{CommandRow, Topic};
 use z4j_core::wire::SignError;
 
-use super::answer::{self, Answer};
-use super::late::{LateAnswer, LateAnswers};
+use super::answer::{Answer, Answered};
+use super::answers::Answers;
 use super::sweep;
 use crate::link::{LinkHandle, OutgoingCommand};
 use crate::live::Delta;
 use crate::ops::chain;
 use crate::shared::Shared;
-use crate::upkeep::is_passing;
 
 /// Commands are looked for this often even if nobody says that there are any: hints may be lost.
 const POLL: Duration = Duration::from_secs(1);
@@ -27,7 +26,7 @@ const POLL: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Dispatcher {
     wake: Notify,
-    late: LateAnswers,
+    answers: Answers,
 }
 
 impl Dispatcher {
@@ -77,55 +76,25 @@ impl Dispatcher {
 
     /// Offers the store what it did not take of answers until `stop`.
     pub(crate) async fn run_late(&self, shared: &Shared, stop: &CancellationToken) {
-        self.late.run(shared, stop).await;
+        self.answers.run(shared, stop).await;
     }
 
-    /// Takes what an agent says of a command. Only the agent that has it can change it.
+    /// Takes what an agent says of a command. Whoever stops waiting takes nothing back.
     pub(crate) async fn answered(
         &self,
         shared: &Shared,
-        link: &Arc<LinkHandle>,
+        link: &LinkHandle,
         id: CommandId,
         answer: Answer,
     ) {
-        let answered = LateAnswer {
-            link: Arc::clone(link),
+        let answered = Answered {
+            agent: link.agent.clone(),
+            link_id: link.id,
             id,
             answer,
             since: shared.env.elapsed(),
         };
-        if let Some(late) = self.offer(shared, answered).await
-            && !self.late.push(late)
-        {
-            tracing::error!(command = %id, agent = %link.agent.name, "an answer to a command is given up: too many wait for the store");
-        }
-    }
-
-    /// Offers an answer to the store, and gives it back if that may take it later.
-    pub(super) async fn offer(&self, shared: &Shared, answered: LateAnswer) -> Option<LateAnswer> {
-        let (link, id) = (&*answered.link, answered.id);
-        let error = match advance(shared, link, id, &answered.answer).await {
-            Ok(outcome) => {
-                self.settle(shared, link, outcome);
-                return None;
-            }
-            Err(error) => error,
-        };
-        let waits = is_passing(error.kind());
-        shared.hub.doubts().of(link.project_id());
-        shared.metrics.store_fault(error.kind().as_str());
-        tracing::warn!(command = %id, agent = %link.agent.name, error = %chain(&error), waits, "the store did not take an answer to a command");
-        waits.then_some(answered)
-    }
-
-    fn settle(&self, shared: &Shared, link: &LinkHandle, outcome: AdvanceOutcome) {
-        match outcome {
-            AdvanceOutcome::Advanced(command) => self.publish(shared, command),
-            AdvanceOutcome::Absorbed(_) => {}
-            AdvanceOutcome::NotFound => {
-                tracing::warn!(agent = %link.agent.name, "an agent answered a command that is not its own");
-            }
-        }
+        self.answers.take(shared, answered).await;
     }
 
     /// Tells dashboards and counters of a command that changed.
@@ -149,39 +118,4 @@ impl Dispatcher {
         shared.metrics.command_settled("unsendable");
         tracing::error!(command = %command.id, agent = %link.agent.name, error = %chain(error), "a command cannot be sent");
     }
-}
-
-async fn advance(
-    shared: &Shared,
-    link: &LinkHandle,
-    id: CommandId,
-    answer: &Answer,
-) -> Result<AdvanceOutcome, StoreError> {
-    let mut advance = AdvanceCommand {
-        id,
-        agent_id: Some(link.agent_id()),
-        input: CommandInput::AckReceived,
-        result: None,
-        error: None,
-        at: shared.replicas.now(&shared.env),
-        retry_link: None,
-        audit: None,
-    };
-    if let Answer::Result {
-        input,
-        result,
-        error,
-        new_task_id,
-    } = answer
-    {
-        advance.input = *input;
-        advance.result.clone_from(result);
-        advance.error.clone_from(error);
-        if *input == CommandInput::Succeeded && new_task_id.is_some() {
-            let command = shared.store.command(link.project_id(), id).await?;
-            advance.retry_link =
-                command.and_then(|command| answer::retry_link(&command, new_task_id.clone()));
-        }
-    }
-    shared.store.advance_command(advance).await
 }

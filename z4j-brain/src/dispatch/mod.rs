@@ -4,8 +4,8 @@
 //! whose claim succeeded sends it. What becomes of it is decided by the machine in core, inside the store.
 
 mod answer;
+mod answers;
 mod dispatcher;
-mod late;
 mod payload;
 mod sweep;
 

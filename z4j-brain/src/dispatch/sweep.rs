@@ -158,8 +158,9 @@ pub(super) async fn hand_over(
             refused.push(command);
         }
     }
+    let mut taken_back = Ok(());
     for command in refused {
-        take_back(shared, link, &command).await?;
+        taken_back = taken_back.and(take_back(shared, link, &command).await);
     }
     if link.close_code().is_some() {
         // The link may have told the store of its end before this claim.
@@ -171,7 +172,7 @@ pub(super) async fn hand_over(
             shared.dispatcher.publish(shared, command);
         }
     }
-    Ok(())
+    taken_back
 }
 
 /// The process ended between the plan and the claim, or said that it will: the command is not sent to it. One that may be sent

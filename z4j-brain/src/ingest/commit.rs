@@ -76,9 +76,11 @@ pub(super) async fn commit(
             continue;
         }
         let began = shared.env.elapsed();
+        let others_wait = !parts.is_empty();
         let tries = Tries {
             is_unsure: was_unsure,
-            can_divide: part.len() > 1,
+            can_divide: part.len() > 1 || part.iter().any(|frame| frame.events.len() > 1),
+            others_wait,
         };
         let settlement = match write(shared, tries, || batch_of(shared, &part)).await {
             Fate::Done { receipt, is_unsure } => {
@@ -95,7 +97,7 @@ pub(super) async fn commit(
                     send_back(&frame);
                     continue;
                 }
-                Some(frame) => one_by_one(shared, frame, is_unsure).await,
+                Some(frame) => one_by_one(shared, frame, is_unsure, others_wait).await,
                 None => continue,
             },
         };
@@ -114,11 +116,17 @@ fn send_back(frame: &PendingFrame) {
 
 /// Commits the events of a frame each for itself: one that the store refuses goes to the quarantine, its neighbours do
 /// not. `None` when the brain stops.
-async fn one_by_one(shared: &Shared, frame: PendingFrame, was_unsure: bool) -> Option<Settlement> {
+async fn one_by_one(
+    shared: &Shared,
+    frame: PendingFrame,
+    was_unsure: bool,
+    others_wait: bool,
+) -> Option<Settlement> {
     let began = shared.env.elapsed();
     let tries = Tries {
         is_unsure: was_unsure,
         can_divide: false,
+        others_wait: true,
     };
     let (mut outcomes, mut changes) = (Vec::with_capacity(frame.events.len()), Vec::new());
     let (mut refused, mut unsure) = (Vec::new(), BTreeSet::new());
@@ -143,6 +151,10 @@ async fn one_by_one(shared: &Shared, frame: PendingFrame, was_unsure: bool) -> O
     let poison = [frame.poison.as_slice(), &refused].concat();
     // Apart from each other: what the quarantine refuses must not hold the stream up.
     let nothing = || IngestBatch::new(shared.env.now(), Vec::new());
+    let tries = Tries {
+        others_wait,
+        ..tries
+    };
     let quarantine = || nothing().with_poison(poison.clone());
     let streams = || nothing().with_streams(frame.streams.clone());
     for rest in [&quarantine as &(dyn Fn() -> IngestBatch + Sync), &streams] {
@@ -168,8 +180,10 @@ async fn one_by_one(shared: &Shared, frame: PendingFrame, was_unsure: bool) -> O
 struct Tries {
     /// The answer to an earlier try of it, or of what it was a part of, was lost.
     is_unsure: bool,
-    /// It holds several frames.
+    /// It holds several frames, or events.
     can_divide: bool,
+    /// Others that were refused with it wait behind it.
+    others_wait: bool,
 }
 
 /// Writes a batch; waits out every fault that may pass, or, where it can be divided, those of a few tries.
@@ -180,7 +194,7 @@ async fn write(shared: &Shared, known: Tries, batch: impl Fn() -> IngestBatch) -
     loop {
         tries = tries.saturating_add(1);
         let divides = known.can_divide && tries >= WHOLE_TRIES;
-        match ingest(shared, batch()).await {
+        match ingest(shared, known, batch()).await {
             Ok(receipt) => return Fate::Done { receipt, is_unsure },
             // Only what ran out of time is helped by being less: where a disk is full, a few events may still fit, and
             // would make the store look sound.
@@ -226,11 +240,16 @@ fn batch_of(shared: &Shared, frames: &[PendingFrame]) -> IngestBatch {
         .with_streams(streams)
 }
 
-async fn ingest(shared: &Shared, batch: IngestBatch) -> Result<IngestReceipt, StoreError> {
+async fn ingest(
+    shared: &Shared,
+    known: Tries,
+    batch: IngestBatch,
+) -> Result<IngestReceipt, StoreError> {
     let result = shared.store.ingest(batch).await;
     match &result {
+        // A part that fits says nothing of the others.
         Ok(_) => {
-            if shared.health.release() {
+            if !known.others_wait && shared.health.release() {
                 tracing::info!("the store takes events again");
             }
         }

@@ -34,6 +34,7 @@ pub(crate) struct LinkHandle {
     abilities: Arc<Abilities>,
     closing: CancellationToken,
     close_code: OnceLock<CloseCode>,
+    takes_commands: AtomicBool,
     has_commands: AtomicBool,
 }
 
@@ -57,6 +58,7 @@ impl LinkHandle {
             abilities,
             closing: CancellationToken::new(),
             close_code: OnceLock::new(),
+            takes_commands: AtomicBool::new(false),
             has_commands: AtomicBool::new(false),
         }
     }
@@ -112,6 +114,16 @@ impl LinkHandle {
     pub(crate) async fn closing(&self) -> CloseCode {
         self.closing.cancelled().await;
         self.close_code().unwrap_or(CloseCode::GoingAway)
+    }
+
+    /// From now on it takes commands. Whoever says so tells the store when the link ends.
+    pub(super) fn take_commands(&self) {
+        self.takes_commands.store(true, Ordering::Release);
+    }
+
+    /// Whether it takes commands: not before it is sure that both ends agree on it.
+    pub(super) fn takes_commands(&self) -> bool {
+        self.takes_commands.load(Ordering::Acquire)
     }
 
     /// Notes that commands were claimed for this link, so that its end must be told to the store.

@@ -17,6 +17,7 @@ use super::handle::LinkHandle;
 use super::registry::Admitted;
 use super::stream::LinkStream;
 use crate::ingest::{RefusalNote, redact_text};
+use crate::live::Delta;
 use crate::ops::chain;
 use crate::shared::Shared;
 
@@ -69,6 +70,8 @@ pub(super) async fn shake_hands(
             return Err(failed);
         }
     };
+    // The other end may ask for something as soon as it has the answer.
+    link.take_commands();
     match answer(shared, writer, &mut session, &link, stream.as_ref()).await {
         Some(signer) => Ok(Agreed {
             link,
@@ -77,7 +80,7 @@ pub(super) async fn shake_hands(
             stream,
         }),
         None => {
-            forget(shared, &link);
+            let_go(shared, &link).await;
             Err(Failed::Gone)
         }
     }
@@ -168,9 +171,14 @@ async fn stream(
     };
     // What an earlier link of the agent sent may still be on its way.
     let settled = shared.committer.streams.settled(key);
-    if tokio::time::timeout(STREAM_WAIT, settled).await.is_err() {
-        tracing::warn!(agent = %link.agent.name, "an agent waits: what it sent before is not stored yet");
-        return Err(Failed::Close(CloseCode::GoingAway));
+    let settled = tokio::time::timeout(STREAM_WAIT, settled);
+    tokio::select! {
+        biased;
+        code = link.closing() => return Err(Failed::Close(code)),
+        settled = settled => if settled.is_err() {
+            tracing::warn!(agent = %link.agent.name, "an agent waits: what it sent before is not stored yet");
+            return Err(Failed::Close(CloseCode::GoingAway));
+        },
     }
     match shared.store.stream_position(key).await {
         Ok(position) => Ok(Some(LinkStream::new(key, position))),
@@ -182,8 +190,33 @@ async fn stream(
     }
 }
 
+/// Tells the store and dashboards that a link is gone which could take commands.
+pub(super) async fn let_go(shared: &Shared, link: &LinkHandle) {
+    link.close(CloseCode::GoingAway);
+    forget(shared, link);
+    shared
+        .hub
+        .publish(link.project_id(), Delta::Agent(link.agent_id()));
+    if !link.has_commands() {
+        return;
+    }
+    match shared.store.lose_link(link.id, shared.env.now()).await {
+        Ok(commands) => {
+            for command in commands {
+                shared.dispatcher.publish(shared, command);
+            }
+            shared.dispatcher.wake();
+        }
+        // Their deadlines settle them.
+        Err(error) => {
+            shared.hub.doubts().of(link.project_id());
+            tracing::warn!(link = %link.id, error = %chain(&error), "commands of a lost link wait for their deadline");
+        }
+    }
+}
+
 /// Undoes what [`open`] did.
-pub(super) fn forget(shared: &Shared, link: &LinkHandle) {
+fn forget(shared: &Shared, link: &LinkHandle) {
     shared.links.remove(link.agent_id(), link.id);
     let close = CloseLink {
         link_id: link.id,

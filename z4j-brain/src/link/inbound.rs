@@ -219,7 +219,7 @@ impl Inbound {
     }
 
     async fn answer(&self, verified: &Verified<'_>) {
-        let (shared, link) = (&*self.shared, &self.link);
+        let (shared, link) = (&*self.shared, &*self.link);
         let answer = match verified.decode() {
             Ok(Frame::CommandAck(_)) => Some(Answer::Ack),
             Ok(Frame::CommandResult(result)) => Some(Answer::result(shared, &result)),

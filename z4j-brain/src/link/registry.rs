@@ -120,10 +120,17 @@ impl Registry {
         self.lock().values().flatten().cloned().collect()
     }
 
-    /// The links of a project, oldest first.
+    /// Whether the agent has this link, and it is not being closed.
+    pub(crate) fn has(&self, agent: AgentId, id: LinkId) -> bool {
+        let links = self.lock();
+        let mut of_agent = links.get(&agent).into_iter().flatten();
+        of_agent.any(|link| link.id == id && link.close_code().is_none())
+    }
+
+    /// The links of a project that take commands, oldest first.
     pub(crate) fn links_of(&self, project: ProjectId) -> Vec<Arc<LinkHandle>> {
         let mut links = self.all();
-        links.retain(|link| link.project_id() == project);
+        links.retain(|link| link.project_id() == project && link.takes_commands());
         links.sort_by_key(|link| (link.connected_at, link.id));
         links
     }

@@ -15,7 +15,6 @@ use super::handshake::{self, Agreed, Failed};
 use super::inbound::Inbound;
 use super::writer;
 use crate::live::Delta;
-use crate::ops::chain;
 use crate::shared::Shared;
 
 /// How long acks that are due may still take once the link shall be closed.
@@ -141,35 +140,10 @@ impl<R: Reader, W: Writer> Live<R, W> {
             End::Gone => None,
         };
         // Before the goodbye, which a dead peer never answers.
-        let_go(&self.shared, &self.link).await;
+        handshake::let_go(&self.shared, &self.link).await;
         if let Some(code) = code {
             closing::close(&mut self.reader, &mut self.writer, code).await;
         }
         tracing::info!(agent = %self.link.agent.name, link = %self.link.id, code = code.map(CloseCode::code), "agent disconnected");
-    }
-}
-
-/// Tells the store and dashboards that the link is gone.
-async fn let_go(shared: &Shared, link: &Arc<LinkHandle>) {
-    link.close(CloseCode::GoingAway);
-    handshake::forget(shared, link);
-    shared
-        .hub
-        .publish(link.project_id(), Delta::Agent(link.agent_id()));
-    if !link.has_commands() {
-        return;
-    }
-    match shared.store.lose_link(link.id, shared.env.now()).await {
-        Ok(commands) => {
-            for command in commands {
-                shared.dispatcher.publish(shared, command);
-            }
-            shared.dispatcher.wake();
-        }
-        // Their deadlines settle them.
-        Err(error) => {
-            shared.hub.doubts().of(link.project_id());
-            tracing::warn!(link = %link.id, error = %chain(&error), "commands of a lost link wait for their deadline");
-        }
     }
 }

@@ -65,6 +65,7 @@ const STATEMENTS: &[&Statement] = &[
     &quarantine::TRIM,
     &streams::BEGIN,
     &streams::TRIM,
+    &streams::DROP_GAPS,
     &streams::LOCK,
     &streams::MOVE,
     &streams::KEEP_GAPS,

@@ -22,17 +22,19 @@ pub(super) const BEGIN: Statement = Statement {
     types: &[Type::UUID_ARRAY, Type::UUID_ARRAY, Type::UUID_ARRAY, Type::INT8],
 };
 
-/// An agent that has too many streams loses those that moved longest ago, never one of this batch, with what was declared of
-/// them: whoever comes back declares it again.
+/// An agent that has too many streams loses those that moved longest ago, never one of this batch. Answers which.
 pub(super) const TRIM: Statement = Statement {
-    sql: "WITH forgotten AS (
-              DELETE FROM streams WHERE project_id = ANY ($3) AND agent_id = $1 AND stream_id <> ALL ($2) AND at <= (
-                  SELECT at FROM streams WHERE project_id = ANY ($3) AND agent_id = $1 ORDER BY at DESC LIMIT 1 OFFSET $4
-              ) RETURNING project_id, agent_id, stream_id
-          )
-          DELETE FROM stream_gaps g USING forgotten f
-          WHERE g.project_id = f.project_id AND g.agent_id = f.agent_id AND g.stream_id = f.stream_id",
+    sql: "DELETE FROM streams WHERE project_id = ANY ($3) AND agent_id = $1 AND stream_id <> ALL ($2) AND at <= (
+              SELECT at FROM streams WHERE project_id = ANY ($3) AND agent_id = $1 ORDER BY at DESC LIMIT 1 OFFSET $4
+          ) RETURNING stream_id",
     types: &[Type::UUID, Type::UUID_ARRAY, Type::UUID_ARRAY, Type::INT8],
+};
+
+/// What was declared of streams that an agent lost: if it comes back, it declares it again. A statement of its own, because Citus
+/// takes no change inside of another one that concerns several projects.
+pub(super) const DROP_GAPS: Statement = Statement {
+    sql: "DELETE FROM stream_gaps WHERE project_id = ANY ($3) AND agent_id = $1 AND stream_id = ANY ($2)",
+    types: &[Type::UUID, Type::UUID_ARRAY, Type::UUID_ARRAY],
 };
 
 pub(super) const LOCK: Statement = Statement {
@@ -72,6 +74,28 @@ pub(super) const KEEP_GAPS: Statement = Statement {
     ],
 };
 
+/// Keeps an agent within its number of streams; those named are of this batch.
+async fn trim(
+    lane: &Lane,
+    agent: Uuid,
+    (projects, streams): (&Vec<Uuid>, &Vec<Uuid>),
+) -> Result<(), Fault> {
+    let most = i64::from(STREAMS_PER_AGENT_MAX);
+    let forgotten = lane
+        .query(&TRIM, &[&agent, streams, projects, &most])
+        .await?;
+    if forgotten.is_empty() {
+        return Ok(());
+    }
+    let forgotten: Vec<Uuid> = forgotten
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    lane.query(&DROP_GAPS, &[&agent, &forgotten, projects])
+        .await?;
+    Ok(())
+}
+
 /// What one batch does to streams.
 #[derive(Default)]
 struct Moves<'b> {
@@ -98,10 +122,7 @@ pub(super) async fn advance(
         .query(&BEGIN, &[&projects, &agents, &streams, &at.as_micros()])
         .await?;
     for row in begun {
-        let agent: Uuid = row.try_get(0)?;
-        let most = i64::from(STREAMS_PER_AGENT_MAX);
-        lane.query(&TRIM, &[&agent, &streams, &projects, &most])
-            .await?;
+        trim(lane, row.try_get(0)?, (&projects, &streams)).await?;
     }
     for row in lane.query(&LOCK, &[&projects, &agents, &streams]).await? {
         let key = StreamKey {

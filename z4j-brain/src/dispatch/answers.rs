@@ -1,0 +1,190 @@
+//! Answers to commands, on their way to the store.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use z4j_core::command::is_safe_to_resend;
+use z4j_core::limits;
+use z4j_core::store::StoreError;
+
+use super::answer::Answered;
+use crate::ops::chain;
+use crate::shared::Shared;
+use crate::upkeep::is_passing;
+
+/// How long an answer waits for the store; then the command's deadline settles it.
+const AGE_MAX: Duration = Duration::from_secs(600);
+/// The wait after the first late try that failed; doubles up to [`WAIT_MAX`].
+const WAIT: Duration = Duration::from_millis(200);
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// Answers that the store did not take at once. A published agent gives an answer only once, and its link is read on meanwhile
+/// and may end, so they wait here.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    late: Mutex<Late>,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Late {
+    waiting: VecDeque<Answered>,
+    bytes: usize,
+}
+
+/// An answer that is being offered. Whoever breaks that off leaves it among those that wait.
+struct Offer<'a> {
+    answers: &'a Answers,
+    answered: Option<Answered>,
+}
+
+impl Answers {
+    /// Gives an answer to the store, now or later.
+    pub(super) async fn take(&self, shared: &Shared, answered: Answered) {
+        let mut offer = Offer {
+            answers: self,
+            answered: Some(answered),
+        };
+        offer.make(shared).await;
+    }
+
+    /// Offers what waits until `stop`, and then once more.
+    pub(super) async fn run(&self, shared: &Shared, stop: &CancellationToken) {
+        let mut wait = WAIT;
+        while !stop.is_cancelled() {
+            match self.offer_late(shared).await {
+                Some(true) => wait = WAIT,
+                Some(false) => {
+                    unless(stop, tokio::time::sleep(wait)).await;
+                    wait = (wait * 2).min(WAIT_MAX);
+                }
+                None => unless(stop, self.wake.notified()).await,
+            }
+        }
+        let waiting = self.lock().waiting.len();
+        for _ in 0..waiting {
+            self.offer_late(shared).await;
+        }
+    }
+
+    /// Offers the one that has waited longest: behind the others if it goes on waiting, since what holds it up may be its own.
+    /// Whether the store has answered; `None` if nothing waits.
+    async fn offer_late(&self, shared: &Shared) -> Option<bool> {
+        let answered = self.pop()?;
+        // If the first offer was carried out, what it changed was not told.
+        shared.hub.doubts().of(answered.agent.project_id);
+        let mut offer = Offer {
+            answers: self,
+            answered: Some(answered),
+        };
+        Some(offer.make_late(shared).await)
+    }
+
+    fn push(&self, answered: Answered) {
+        let mut late = self.lock();
+        let bytes = late.bytes + answered.bytes();
+        if bytes > limits::LATE_ANSWER_BYTES_MAX {
+            drop(late);
+            tracing::error!(command = %answered.id, agent = %answered.agent.name, "an answer to a command is given up: too many wait for the store");
+            return;
+        }
+        late.bytes = bytes;
+        late.waiting.push_back(answered);
+        drop(late);
+        self.wake.notify_one();
+    }
+
+    fn pop(&self) -> Option<Answered> {
+        let mut late = self.lock();
+        let answered = late.waiting.pop_front()?;
+        late.bytes -= answered.bytes();
+        Some(answered)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Late> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Offer<'_> {
+    /// Offers the answer; false if it has to wait.
+    async fn make(&mut self, shared: &Shared) -> bool {
+        let Some(answered) = &self.answered else {
+            return true;
+        };
+        let result = answered.advance(shared).await;
+        self.settle(shared, result)
+    }
+
+    /// As [`Self::make`], if the answer still means what it meant.
+    async fn make_late(&mut self, shared: &Shared) -> bool {
+        let Some(answered) = &self.answered else {
+            return true;
+        };
+        let age = shared.env.elapsed().saturating_sub(answered.since);
+        if age > AGE_MAX {
+            tracing::error!(command = %answered.id, agent = %answered.agent.name, seconds = age.as_secs(), "an answer to a command is given up: the store does not take it");
+            self.answered = None;
+            return true;
+        }
+        match is_void(shared, answered).await {
+            Ok(false) => self.make(shared).await,
+            Ok(true) => {
+                self.answered = None;
+                true
+            }
+            Err(error) => self.settle(shared, Err(error)),
+        }
+    }
+
+    fn settle(&mut self, shared: &Shared, result: Result<(), StoreError>) -> bool {
+        let (Err(error), Some(answered)) = (result, &self.answered) else {
+            self.answered = None;
+            return true;
+        };
+        let waits = is_passing(error.kind());
+        shared.hub.doubts().of(answered.agent.project_id);
+        shared.metrics.store_fault(error.kind().as_str());
+        tracing::warn!(command = %answered.id, agent = %answered.agent.name, error = %chain(&error), waits, "the store did not take an answer to a command");
+        if !waits {
+            self.answered = None;
+        }
+        !waits
+    }
+}
+
+impl Drop for Offer<'_> {
+    fn drop(&mut self) {
+        if let Some(answered) = self.answered.take() {
+            self.answers.push(answered);
+        }
+    }
+}
+
+/// Waits for something, or for `stop`.
+async fn unless(stop: &CancellationToken, awaited: impl Future<Output = ()>) {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = awaited => {}
+    }
+}
+
+/// Whether an answer came from an agent whose rights are gone by now, or would speak for another try: what says that a command
+/// failed, and lost the link that it was sent on, which gave the command back to be sent again.
+async fn is_void(shared: &Shared, answered: &Answered) -> Result<bool, StoreError> {
+    let (project, agent) = (answered.agent.project_id, answered.agent.agent_id);
+    let row = shared.store.agent(project, agent).await?;
+    if row.is_none_or(|row| row.revoked_at.is_some()) {
+        return Ok(true);
+    }
+    if !answered.answer.is_clear_failure() || shared.links.has(agent, answered.link_id) {
+        return Ok(false);
+    }
+    let command = shared.store.command(project, answered.id).await?;
+    Ok(command.is_none_or(|command| is_safe_to_resend(&command.action)))
+}
