@@ -101,6 +101,13 @@ impl Fault {
         self.state().as_deref() == Some("55P03")
     }
 
+    /// Whether it lies with what the connection remembers, so that the same statement would be refused there again: a prepared
+    /// statement that the server has forgotten, or whose result has another shape now.
+    pub(crate) fn is_of_the_connection(&self) -> bool {
+        self.state()
+            .is_some_and(|state| state == "0A000" || state.starts_with("26"))
+    }
+
     /// Whether the row itself is at fault, so that the same row would be refused again.
     pub(crate) fn is_of_the_row(&self) -> bool {
         self.state()

@@ -4,14 +4,27 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection, PgConnection, PgPool, Postgres, SqlStr, Transaction};
+use tokio::runtime::Handle;
 
 use crate::fault::Fault;
 
-/// Given back with its end, unless the operation broke off where nobody knows what the connection is in the middle of: then it
-/// is closed, which rolls back.
+/// Given back with its end, unless nobody knows what the connection is in the middle of: then it is closed, which rolls back.
 pub(crate) struct Lent {
-    conn: PoolConnection<Postgres>,
-    is_unsure: bool,
+    /// There until the end.
+    conn: Option<PoolConnection<Postgres>>,
+    limit: Duration,
+    end: End,
+}
+
+/// What is known of a connection whose operation ends here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The operation came to its own end.
+    Sound,
+    /// Whoever waited for the operation left, and the answer to a statement may still be on its way.
+    BrokenOff,
+    /// It may hold a transaction that nobody ends, or answer never, or refuse the same statement again.
+    Unsure,
 }
 
 impl Lent {
@@ -24,19 +37,27 @@ impl Lent {
         F: AsyncFnOnce(&mut Self) -> Result<T, Fault>,
     {
         let mut lent = Self {
-            conn: pool.acquire().await?,
-            is_unsure: false,
+            conn: Some(pool.acquire().await?),
+            limit,
+            end: End::BrokenOff,
         };
         let within = tokio::time::timeout(limit, work(&mut lent)).await;
-        // Whatever it still waits for may never come: the pool must not wait for it too.
-        lent.is_unsure |= within.is_err();
+        lent.end = match &within {
+            // Whatever it still waits for may never come: the pool must not wait for it too.
+            Err(_) => End::Unsure,
+            Ok(Err(fault)) if fault.is_of_the_connection() => End::Unsure,
+            // Its transaction was never begun, as far as anybody knows.
+            Ok(Err(_)) if lent.end == End::Unsure => End::Unsure,
+            Ok(_) => End::Sound,
+        };
         within.unwrap_or(Err(Fault::TooSlow))
     }
 
     /// For statements outside a transaction. Their answers are read before the next statement, also when nobody waits for them
     /// any more.
-    pub(crate) fn conn(&mut self) -> &mut PgConnection {
-        &mut self.conn
+    pub(crate) fn conn(&mut self) -> Result<&mut PgConnection, Fault> {
+        let conn = self.conn.as_mut();
+        Ok(conn.ok_or(Fault::Bug("a connection is used after its end"))?)
     }
 
     /// Begins a transaction. It is rolled back unless it is committed, by whoever drops it.
@@ -46,17 +67,33 @@ impl Lent {
     ) -> Result<Transaction<'_, Postgres>, Fault> {
         // Until the server has answered, the driver does not count the transaction as open and would not roll it back (sqlx 0.9):
         // what is dropped here would leave it to the next one that gets the connection.
-        self.is_unsure = true;
-        let transaction = self.conn.begin_with(begin).await?;
-        self.is_unsure = false;
+        self.end = End::Unsure;
+        let conn = self.conn.as_mut();
+        let conn = conn.ok_or(Fault::Bug("a connection is used after its end"))?;
+        let transaction = conn.begin_with(begin).await?;
+        self.end = End::BrokenOff;
         Ok(transaction)
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if self.is_unsure {
-            self.conn.close_on_drop();
+        let Some(mut conn) = self.conn.take() else {
+            return;
+        };
+        match (self.end, Handle::try_current()) {
+            (End::Sound, _) => {}
+            // The pool reads what is still to come without a limit of its own (sqlx 0.9). Not closed at once: whoever leaves again
+            // and again in the middle of a slow search would have the server run any number of them.
+            (End::BrokenOff, Ok(runtime)) => {
+                let limit = self.limit;
+                runtime.spawn(async move {
+                    if tokio::time::timeout(limit, conn.ping()).await.is_err() {
+                        conn.close_on_drop();
+                    }
+                });
+            }
+            (End::BrokenOff | End::Unsure, _) => conn.close_on_drop(),
         }
     }
 }

@@ -155,7 +155,7 @@ impl PgStore {
         }
         let limit = self.inner.config.write_time_max;
         let outcome = Lent::run(&self.inner.pool, limit, async |lent| {
-            work(&mut Db::new(lent.conn(), false), request).await
+            work(&mut Db::new(lent.conn()?, false), request).await
         });
         match outcome.await {
             Err(fault) if fault.is_cancelled() => Ok(None),
@@ -180,7 +180,7 @@ impl PgStore {
         }
         let limit = limits::READ_TIME_MAX + READ_GRACE;
         Lent::run(&self.inner.pool, limit, async |lent| {
-            work(&mut Db::new(lent.conn(), false), request).await
+            work(&mut Db::new(lent.conn()?, false), request).await
         })
         .await
         .map_err(|fault| fault.during(context))

@@ -12,12 +12,14 @@ mod team;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
-use team::{Team, fresh_id, soon};
+use team::{Team, fresh_id, soon, until};
 use z4j_core::id::TaskKey;
 use z4j_core::store::{CommandStore, FleetStore, IssueOutcome, TaskQueries};
-use z4j_store_pg::PgStore;
-use z4j_testkit::postgres::Database;
+use z4j_store_pg::{PgStore, PgUrl};
+use z4j_testkit::postgres::{Cluster, Database};
+use z4j_testkit::proxy::{FaultyProxy, ProxyFault, ProxyPlan, Way};
 
 /// More steps than any of the operations takes.
 const STEPS_MAX: usize = 200;
@@ -80,4 +82,43 @@ async fn a_read_that_is_broken_off_leaves_a_connection_that_works() {
         let _ = store.task_tree(team.project, &task, 10).await;
     })
     .await;
+}
+
+/// Enough to connect and read several times.
+const BYTES_BEFORE_THE_HOLE: u64 = 20_000;
+
+/// A way to the server on which, after a while, no answer comes any more, and nobody is told.
+async fn swallowing(cluster: &Cluster) -> FaultyProxy {
+    let hole = ProxyFault::BlackHole {
+        way: Way::ToClient,
+        after_bytes: BYTES_BEFORE_THE_HOLE,
+    };
+    let upstream = ([127, 0, 0, 1], cluster.port()).into();
+    FaultyProxy::start(upstream, ProxyPlan::always(hole))
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_whose_answer_never_comes_is_not_waited_for_without_end() {
+    let cluster = Cluster::durable().await;
+    let database = cluster.database().await;
+    let team = Team::on(&database.store().await).await;
+    let proxy = swallowing(&cluster).await;
+    let (own, proxied) = (cluster.port(), proxy.addr().port());
+    let url = database.url();
+    let url = url.replace(&format!(":{own}/"), &format!(":{proxied}/"));
+    let mut config = database
+        .config()
+        .with_connection_wait(Duration::from_millis(500));
+    config.listen_url = Some(config.url.clone());
+    config.url = PgUrl::parse(&url).unwrap();
+    config.connections = 1;
+    let store = PgStore::open(config).await.unwrap();
+    let patience = Duration::from_millis(800);
+    let read = async || tokio::time::timeout(patience, store.agents(team.project)).await;
+    // Until somebody leaves without an answer.
+    soon(async { while read().await.is_ok() {} }).await;
+    proxy.set_plan(ProxyPlan::transparent());
+    until(async || matches!(read().await, Ok(Ok(agents)) if agents.len() == 1)).await;
 }
