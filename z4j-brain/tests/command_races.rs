@@ -136,7 +136,7 @@ async fn of_two_requests_at_once_with_one_key_the_second_is_told_that_it_is_take
     assert!(more.is_err(), "{more:?}");
 }
 
-/// What becomes of what agents answer.
+/// What becomes of calls of one method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hearing {
     Sound,
@@ -146,16 +146,18 @@ enum Hearing {
     Hangs,
 }
 
-/// A store that does not hear agents while it is told so.
+/// A store that does not hear one method while it is told so.
 #[derive(Clone, Debug)]
 struct HardOfHearing {
+    method: &'static str,
     hearing: Arc<Mutex<Hearing>>,
     asked: Arc<Notify>,
 }
 
 impl HardOfHearing {
-    fn new() -> Self {
+    fn of(method: &'static str) -> Self {
         Self {
+            method,
             hearing: Arc::new(Mutex::new(Hearing::Sound)),
             asked: Arc::default(),
         }
@@ -176,7 +178,7 @@ impl HardOfHearing {
 #[async_trait]
 impl StoreHooks for HardOfHearing {
     async fn before(&self, method: &'static str, _: bool) -> Result<(), StoreError> {
-        if method != "advance_command" {
+        if method != self.method {
             return Ok(());
         }
         let hearing = *self.hearing.lock().unwrap();
@@ -195,7 +197,7 @@ impl StoreHooks for HardOfHearing {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_waits_for_the_store_although_its_link_has_ended() {
-    let store = HardOfHearing::new();
+    let store = HardOfHearing::of("advance_command");
     let (_directory, brain) = store.brain().await;
     let (_, mut agent) = agent(&brain, "worker").await;
     failed_task(&mut agent, "old").await;
@@ -216,7 +218,7 @@ async fn an_answer_waits_for_the_store_although_its_link_has_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_the_store_is_being_told_outlives_its_link() {
-    let store = HardOfHearing::new();
+    let store = HardOfHearing::of("advance_command");
     let (_directory, brain) = store.brain().await;
     let (credentials, mut agent) = agent(&brain, "worker").await;
     failed_task(&mut agent, "old").await;
@@ -235,7 +237,7 @@ async fn an_answer_that_the_store_is_being_told_outlives_its_link() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_failure_does_not_speak_for_the_second_try() {
-    let store = HardOfHearing::new();
+    let store = HardOfHearing::of("advance_command");
     let (_directory, brain) = store.brain().await;
     let (credentials, mut first) = agent(&brain, "worker").await;
     running_task(&mut first, "slow").await;
@@ -256,4 +258,23 @@ async fn a_late_failure_does_not_speak_for_the_second_try() {
     tokio::time::sleep(LATE).await;
     second.succeed_command(&again, &json!({})).await.unwrap();
     settled(&rest, &id, "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_link_had_is_taken_back_as_soon_as_the_store_can() {
+    let store = HardOfHearing::of("lose_link");
+    let (_directory, brain) = store.brain().await;
+    let (_, mut agent) = agent(&brain, "worker").await;
+    running_task(&mut agent, "slow").await;
+    let rest = brain.sign_in().await.unwrap();
+    let mut cancel = about("slow");
+    cancel["when"] = "next_connect".into();
+    let id = id_of(&rest.post(CANCEL, &cancel).await.unwrap());
+    agent.wait_command(WAIT).await.unwrap();
+    store.becomes(Hearing::Deaf);
+    agent.close().await;
+    store.asked.notified().await;
+    settled(&rest, &id, "dispatched").await;
+    store.becomes(Hearing::Sound);
+    settled(&rest, &id, "pending").await;
 }

@@ -235,10 +235,9 @@ impl CommandDesk {
         self.answers.len()
     }
 
-    /// Whether nothing runs and nothing waits to be written for the first time.
+    /// Whether nothing runs and nothing waits to be written.
     pub(crate) fn is_settled(&self) -> bool {
-        let is_sent = |queued: &Queued| queued.sent_at.is_some();
-        self.running.is_empty() && self.answers.iter().all(is_sent)
+        self.running.is_empty() && self.answers.is_empty()
     }
 
     fn open_commands(&self) -> usize {

@@ -10,6 +10,7 @@ use z4j_core::redact::Redactor;
 use z4j_core::store::{
     AdvanceCommand, AdvanceOutcome, AgentIdentity, CommandRow, RetryLink, StoreError,
 };
+use z4j_core::time::Timestamp;
 use z4j_core::wire::{CommandResult, CommandStatus};
 
 use crate::ingest::{redact_json_text, redact_text};
@@ -87,7 +88,9 @@ pub(super) struct Answered {
     pub(super) id: CommandId,
     /// What.
     pub(super) answer: Answer,
-    /// When, by the clock that never goes back.
+    /// When.
+    pub(super) at: Timestamp,
+    /// The same by the clock that never goes back.
     pub(super) since: Duration,
 }
 
@@ -115,7 +118,7 @@ impl Answered {
             input: CommandInput::AckReceived,
             result: None,
             error: None,
-            at: shared.replicas.now(&shared.env),
+            at: self.at,
             retry_link: None,
             audit: None,
         };

@@ -11,7 +11,7 @@ use z4j_core::command::is_safe_to_resend;
 use z4j_core::limits;
 use z4j_core::store::StoreError;
 
-use super::answer::Answered;
+use super::answer::{Answer, Answered};
 use crate::ops::chain;
 use crate::shared::Shared;
 use crate::upkeep::is_passing;
@@ -75,13 +75,17 @@ impl Answers {
     /// Whether the store has answered; `None` if nothing waits.
     async fn offer_late(&self, shared: &Shared) -> Option<bool> {
         let answered = self.pop()?;
-        // If the first offer was carried out, what it changed was not told.
-        shared.hub.doubts().of(answered.agent.project_id);
+        let project = answered.agent.project_id;
         let mut offer = Offer {
             answers: self,
             answered: Some(answered),
         };
-        Some(offer.make_late(shared).await)
+        let is_answered = offer.make_late(shared).await;
+        if is_answered {
+            // If the first offer was carried out, what it changed was not told.
+            shared.hub.doubts().of(project);
+        }
+        Some(is_answered)
     }
 
     fn push(&self, answered: Answered) {
@@ -117,7 +121,7 @@ impl Offer<'_> {
             return true;
         };
         let result = answered.advance(shared).await;
-        self.settle(shared, result)
+        self.settle(shared, result).await
     }
 
     /// As [`Self::make`], if the answer still means what it meant.
@@ -137,20 +141,21 @@ impl Offer<'_> {
                 self.answered = None;
                 true
             }
-            Err(error) => self.settle(shared, Err(error)),
+            Err(error) => self.settle(shared, Err(error)).await,
         }
     }
 
-    fn settle(&mut self, shared: &Shared, result: Result<(), StoreError>) -> bool {
+    async fn settle(&mut self, shared: &Shared, result: Result<(), StoreError>) -> bool {
         let (Err(error), Some(answered)) = (result, &self.answered) else {
             self.answered = None;
             return true;
         };
-        let waits = is_passing(error.kind());
-        shared.hub.doubts().of(answered.agent.project_id);
+        // What a sound store refuses, it refuses again.
+        let waits = is_passing(error.kind()) || shared.store.probe(shared.env.now()).await.is_err();
         shared.metrics.store_fault(error.kind().as_str());
         tracing::warn!(command = %answered.id, agent = %answered.agent.name, error = %chain(&error), waits, "the store did not take an answer to a command");
         if !waits {
+            shared.hub.doubts().of(answered.agent.project_id);
             self.answered = None;
         }
         !waits
@@ -174,15 +179,21 @@ async fn unless(stop: &CancellationToken, awaited: impl Future<Output = ()>) {
     }
 }
 
-/// Whether an answer came from an agent whose rights are gone by now, or would speak for another try: what says that a command
-/// failed, and lost the link that it was sent on, which gave the command back to be sent again.
+/// Whether an answer came from an agent whose rights are gone by now, or would speak for another try. The end of a link gives back
+/// what may be sent again: its ack says nothing of that, nor does what says that it failed.
 async fn is_void(shared: &Shared, answered: &Answered) -> Result<bool, StoreError> {
     let (project, agent) = (answered.agent.project_id, answered.agent.agent_id);
     let row = shared.store.agent(project, agent).await?;
     if row.is_none_or(|row| row.revoked_at.is_some()) {
         return Ok(true);
     }
-    if !answered.answer.is_clear_failure() || shared.links.has(agent, answered.link_id) {
+    if shared.links.has(agent, answered.link_id) {
+        return Ok(false);
+    }
+    if answered.answer == Answer::Ack {
+        return Ok(true);
+    }
+    if !answered.answer.is_clear_failure() {
         return Ok(false);
     }
     let command = shared.store.command(project, answered.id).await?;

@@ -1,13 +1,14 @@
 //! Wakes up for commands, and settles what agents say of them.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use z4j_core::command::Action;
-use z4j_core::id::{AgentId, CommandId, ProjectId};
+use z4j_core::id::{AgentId, CommandId, LinkId, ProjectId};
 use z4j_core::store::{CommandRow, Topic};
 use z4j_core::wire::SignError;
 
@@ -27,6 +28,8 @@ const POLL: Duration = Duration::from_secs(1);
 pub(crate) struct Dispatcher {
     wake: Notify,
     answers: Answers,
+    /// Links whose end the store did not take with the commands that they had.
+    lost: Mutex<BTreeMap<LinkId, ProjectId>>,
 }
 
 impl Dispatcher {
@@ -58,11 +61,53 @@ impl Dispatcher {
         }
     }
 
+    /// Takes back from a link that has ended what it had.
+    pub(crate) async fn lose(&self, shared: &Shared, link: &LinkHandle) {
+        if !self.take_back(shared, link.id, link.project_id()).await {
+            self.lost().insert(link.id, link.project_id());
+        }
+    }
+
+    /// The same for links where that failed.
+    async fn lose_again(&self, shared: &Shared) {
+        let lost: Vec<_> = self.lost().iter().map(|(id, of)| (*id, *of)).collect();
+        for (link, project) in lost {
+            if !self.take_back(shared, link, project).await {
+                return;
+            }
+            self.lost().remove(&link);
+        }
+    }
+
+    /// Whether the store took it.
+    async fn take_back(&self, shared: &Shared, link: LinkId, project: ProjectId) -> bool {
+        match shared.store.lose_link(link, shared.env.now()).await {
+            Ok(commands) => {
+                for command in commands {
+                    self.publish(shared, command);
+                }
+                self.wake();
+                true
+            }
+            Err(error) => {
+                shared.hub.doubts().of(project);
+                shared.metrics.store_fault(error.kind().as_str());
+                tracing::warn!(link = %link, error = %chain(&error), "the store did not take the commands of a lost link back yet");
+                false
+            }
+        }
+    }
+
+    fn lost(&self) -> MutexGuard<'_, BTreeMap<LinkId, ProjectId>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Hands commands out until `stop`.
     pub(crate) async fn run(&self, shared: &Shared, stop: &CancellationToken) {
         let mut hints = shared.store.wakeups(Topic::Commands);
         let mut has_hints = true;
         while !stop.is_cancelled() {
+            self.lose_again(shared).await;
             sweep::sweep(shared).await;
             tokio::select! {
                 biased;
@@ -92,6 +137,7 @@ impl Dispatcher {
             link_id: link.id,
             id,
             answer,
+            at: shared.replicas.now(&shared.env),
             since: shared.env.elapsed(),
         };
         self.answers.take(shared, answered).await;

@@ -126,6 +126,11 @@ async fn open(
             return Err(Failed::Close(CloseCode::TooMany));
         }
     }
+    // Before the store hears of the link, and with it people.
+    if let Err(code) = wait_for_earlier(shared, &link, hello).await {
+        shared.links.remove(link.agent_id(), link.id);
+        return Err(Failed::Close(code));
+    }
     let row = OpenLink {
         link_id: id,
         agent_id: agent.agent_id,
@@ -155,31 +160,45 @@ async fn open(
     Ok(link)
 }
 
+fn stream_key(link: &LinkHandle, hello: &Hello) -> Option<StreamKey> {
+    Some(StreamKey {
+        project_id: link.project_id(),
+        agent_id: link.agent_id(),
+        stream_id: hello.resumable_stream()?,
+    })
+}
+
+/// Waits for what an earlier link of the agent sent of its stream and is not stored yet. That link is being closed: it took this
+/// one's place.
+async fn wait_for_earlier(
+    shared: &Shared,
+    link: &LinkHandle,
+    hello: &Hello,
+) -> Result<(), CloseCode> {
+    let Some(key) = stream_key(link, hello) else {
+        return Ok(());
+    };
+    let settled = shared.committer.streams.settled(key);
+    let settled = tokio::time::timeout(STREAM_WAIT, settled);
+    tokio::select! {
+        biased;
+        code = link.closing() => Err(code),
+        settled = settled => settled.map_err(|_| {
+            tracing::warn!(agent = %link.agent.name, "an agent waits: what it sent before is not stored yet");
+            CloseCode::GoingAway
+        }),
+    }
+}
+
 /// Where the agent's stream goes on, if it offers one.
 async fn stream(
     shared: &Shared,
     link: &LinkHandle,
     hello: &Hello,
 ) -> Result<Option<LinkStream>, Failed> {
-    let Some(stream_id) = hello.resumable_stream() else {
+    let Some(key) = stream_key(link, hello) else {
         return Ok(None);
     };
-    let key = StreamKey {
-        project_id: link.project_id(),
-        agent_id: link.agent_id(),
-        stream_id,
-    };
-    // What an earlier link of the agent sent may still be on its way.
-    let settled = shared.committer.streams.settled(key);
-    let settled = tokio::time::timeout(STREAM_WAIT, settled);
-    tokio::select! {
-        biased;
-        code = link.closing() => return Err(Failed::Close(code)),
-        settled = settled => if settled.is_err() {
-            tracing::warn!(agent = %link.agent.name, "an agent waits: what it sent before is not stored yet");
-            return Err(Failed::Close(CloseCode::GoingAway));
-        },
-    }
     match shared.store.stream_position(key).await {
         Ok(position) => Ok(Some(LinkStream::new(key, position))),
         Err(error) => {
@@ -200,19 +219,7 @@ pub(super) async fn let_go(shared: &Shared, link: &LinkHandle) {
     if !link.has_commands() {
         return;
     }
-    match shared.store.lose_link(link.id, shared.env.now()).await {
-        Ok(commands) => {
-            for command in commands {
-                shared.dispatcher.publish(shared, command);
-            }
-            shared.dispatcher.wake();
-        }
-        // Their deadlines settle them.
-        Err(error) => {
-            shared.hub.doubts().of(link.project_id());
-            tracing::warn!(link = %link.id, error = %chain(&error), "commands of a lost link wait for their deadline");
-        }
-    }
+    shared.dispatcher.lose(shared, link).await;
 }
 
 /// Undoes what [`open`] did.
