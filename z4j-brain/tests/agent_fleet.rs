@@ -156,7 +156,8 @@ async fn a_worker_that_nobody_sees_goes_offline_and_a_cached_description_does_no
     let (_directory, store) = sqlite();
     let options = TestBrainOptions::new().with_config(|config| {
         config.agents.heartbeat_interval = Duration::from_secs(1);
-        config.agents.worker_silent_after = Duration::from_secs(1);
+        // Long enough to be seen on a busy machine.
+        config.agents.worker_silent_after = Duration::from_secs(3);
     });
     let brain = TestBrain::start_with(store, options).await.unwrap();
     let (_, mut agent) = agent(&brain, "witness").await;

@@ -87,10 +87,10 @@ async fn a_frozen_server_is_told_in_time_and_work_resumes_with_it() {
     let config = database
         .config()
         .with_connections(2)
-        .with_connection_wait(Duration::from_millis(300))
-        .with_write_time_max(Duration::from_millis(500));
+        .with_connection_wait(Duration::from_secs(1))
+        .with_write_time_max(Duration::from_secs(2));
     let store = PgStore::open(config).await.unwrap();
-    store.probe(at_s(0)).await.unwrap();
+    until(async || store.probe(at_s(0)).await.is_ok()).await;
     cluster.pause();
     for number in 0..6 {
         let began = tokio::time::Instant::now();
@@ -100,7 +100,7 @@ async fn a_frozen_server_is_told_in_time_and_work_resumes_with_it() {
             .expect_err("nothing answers");
         assert_eq!(fault.kind(), StoreErrorKind::Unavailable);
         assert!(
-            began.elapsed() < Duration::from_secs(5),
+            began.elapsed() < Duration::from_secs(8),
             "{:?}",
             began.elapsed()
         );
@@ -152,18 +152,28 @@ async fn an_acknowledged_write_survives_a_crash_also_where_commits_are_lazy() {
             .any(|warning| warning.contains("synchronous_commit")),
         "{health:?}"
     );
-    store.probe(Timestamp::from_micros(4_711)).await.unwrap();
-    let mut lazy = database.connect().await;
-    run(&mut lazy, "UPDATE probe SET at = 4712").await;
-    cluster.kill();
-    cluster.start().await;
-    let mut conn = database.connect().await;
-    let at: i64 = sqlx::query("SELECT at FROM probe")
-        .fetch_one(&mut conn)
-        .await
-        .unwrap()
-        .get(0);
-    assert_eq!(at, 4_711, "4712 would mean that this test cannot tell");
+    // Now and then a lazy commit reaches the disk before the server is killed; that of the store always does.
+    let mut was_lost = false;
+    for round in 1..=5 {
+        let (kept, lazy) = (round * 10, round * 10 + 1);
+        until(async || store.probe(Timestamp::from_micros(kept)).await.is_ok()).await;
+        let mut conn = database.connect().await;
+        run(&mut conn, &format!("UPDATE probe SET at = {lazy}")).await;
+        cluster.kill();
+        cluster.start().await;
+        let mut conn = database.connect().await;
+        let at: i64 = sqlx::query("SELECT at FROM probe")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap()
+            .get(0);
+        assert!(at == kept || at == lazy, "{at} instead of {kept}");
+        was_lost = at == kept;
+        if was_lost {
+            break;
+        }
+    }
+    assert!(was_lost, "this test cannot tell what a lazy commit loses");
 }
 
 /// Longer than the server lets a read take.

@@ -225,7 +225,8 @@ async fn issued_while_held(
     let issues: Vec<_> = issues.collect();
     let mut watcher = database.connect().await;
     until(async || {
-        let sql = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted";
+        let sql = "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                   WHERE NOT granted AND datname = current_database()";
         let waiting: i64 = sqlx::query_scalar(sql)
             .fetch_one(&mut watcher)
             .await
@@ -346,6 +347,8 @@ async fn a_deadlock_is_tried_again() {
     let lock =
         |project| format!("SELECT 1 FROM audit_heads WHERE project_id = '{project}' FOR UPDATE");
     let mut other = database.connect().await;
+    // Only the store looks for a deadlock, and so is the one whose transaction the server ends.
+    run(&mut other, "SET deadlock_timeout = '1min'").await;
     run(&mut other, "BEGIN").await;
     run(&mut other, &lock(second)).await;
     let append = {
@@ -358,14 +361,16 @@ async fn a_deadlock_is_tried_again() {
     };
     let mut watcher = database.connect().await;
     until(async || {
-        let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        let sql = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                   WHERE NOT granted AND datname = current_database()";
+        let waiting: i64 = sqlx::query_scalar(sql)
             .fetch_one(&mut watcher)
             .await
             .unwrap();
         waiting > 0
     })
     .await;
-    // Now each waits for the other; the store waited first, so the server ends its transaction.
+    // Now each waits for the other.
     run(&mut other, &lock(first)).await;
     run(&mut other, "COMMIT").await;
     soon(append).await.unwrap().expect("tried again");

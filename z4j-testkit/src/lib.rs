@@ -23,6 +23,7 @@
 //! - [`suite`]: the same for engine adapters, transports and redactors.
 //! - [`mem`]: the reference store. Read it to learn the contract; test against it, with faults on demand.
 //! - [`fake_agent`]: an agent that does what a script says, right or wrong.
+//! - [`ports`]: a port for a program that a test starts.
 //! - `postgres` (feature `postgres`): fresh databases, and servers that tests may break.
 //! - `small_disk` (feature `disk`, Linux): a disk that a test may fill.
 //! - `fixture` (feature `sim`): a real brain on a free port.
@@ -44,6 +45,7 @@ pub mod glue;
 #[cfg(feature = "simulator")]
 pub mod invariant;
 pub mod mem;
+pub mod ports;
 #[cfg(all(feature = "postgres", unix))]
 pub mod postgres;
 pub mod proxy;

@@ -10,7 +10,7 @@ use super::ServerMissing;
 /// How long a server may take until it answers.
 pub(super) const START_LIMIT: Duration = Duration::from_secs(30);
 /// How long the fixture looks away between two tries.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Connects to the database of `url`.
 pub(super) async fn connect(url: &str) -> Result<PgConnection, ServerMissing> {

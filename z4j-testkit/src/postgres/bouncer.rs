@@ -8,8 +8,9 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use z4j_store_pg::{PgConfig, PgUrl};
 
-use super::programs::{as_user, free_port, server_user};
+use super::programs::{as_user, server_user};
 use super::{Database, admin};
+use crate::ports::free_port;
 
 /// A PgBouncer that lends each server connection for one transaction. It is stopped with this value.
 #[derive(Debug)]

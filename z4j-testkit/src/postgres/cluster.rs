@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::programs::{Programs, free_port, give_file, make_folder, run};
+use super::programs::{Programs, give_file, make_folder, run};
 use super::{Database, ServerMissing, admin};
+use crate::ports::free_port;
 
 /// Ends the server and removes its files when the test's process is gone, however that ended.
 const WATCHDOG: &str = r#"
@@ -179,6 +180,29 @@ impl Cluster {
         if self.server.is_some() {
             return;
         }
+        let url = self.url();
+        let mut ready = Box::pin(admin::wait_until_ready(&url));
+        loop {
+            self.spawn();
+            // What a killed server leaves behind, such as a process that still ends, keeps the next one away for a moment.
+            tokio::select! {
+                biased;
+                ready = &mut ready => return ready.unwrap_or_else(|missing| panic!("{missing}")),
+                () = self.ended() => {}
+            }
+        }
+    }
+
+    async fn ended(&mut self) {
+        while let Some(server) = &mut self.server {
+            if !matches!(server.try_wait(), Ok(None)) {
+                return;
+            }
+            tokio::time::sleep(admin::LOOK_AGAIN).await;
+        }
+    }
+
+    fn spawn(&mut self) {
         let log = fs::File::options()
             .create(true)
             .append(true)
@@ -202,9 +226,6 @@ impl Cluster {
             .spawn()
             .expect("the server starts");
         self.server = Some(server);
-        admin::wait_until_ready(&self.url())
-            .await
-            .unwrap_or_else(|missing| panic!("{missing}"));
     }
 
     /// Stops the server as an operator does: transactions are rolled back, the log is folded in.

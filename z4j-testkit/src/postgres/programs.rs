@@ -1,7 +1,6 @@
 //! The server's programs, and how to run them when we are root, which they refuse.
 
 use std::ffi::OsStr;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -175,11 +174,6 @@ pub(super) fn run(command: &mut Command, name: &str) -> Result<Output, ServerMis
         "{name} failed: {}",
         said.trim()
     )))
-}
-
-pub(super) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("a bound address").port()
 }
 
 #[expect(

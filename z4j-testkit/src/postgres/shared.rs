@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::programs::{Programs, free_port, make_folder, server_user};
+use super::programs::{Programs, make_folder, server_user};
 use super::{ServerMissing, admin};
+use crate::ports::free_port;
 
 /// How often another port is tried.
 const STARTS_MAX: u32 = 3;

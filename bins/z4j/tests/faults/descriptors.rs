@@ -70,8 +70,8 @@ async fn a_brain_without_free_descriptors_closes_newcomers_and_serves_its_links(
         .unwrap();
     let fleet = world.fleet(2, 200);
     fleet.reach(1, 8).await;
-    let began = Instant::now();
     let mut streams = flood(brain.port);
+    let began = Instant::now();
     while closed(&mut streams) < FLOOD - FILES_MAX as usize {
         assert!(
             began.elapsed() < CLOSE_WAIT,

@@ -26,8 +26,8 @@ fn readiness(port: u16) -> String {
 
 /// A brain that can store nothing says so as long as that lasts, and acknowledges nothing.
 async fn stands_still(port: u16, fleet: &Fleet, reason: &str) {
-    let acked = fleet.stand_still().await;
     ready(port, 503).await;
+    let acked = fleet.stand_still().await;
     for _ in 0..LOOKS {
         let said = readiness(port);
         assert!(

@@ -2,11 +2,13 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+pub(crate) use z4j_testkit::ports::free_port;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_z4j");
 const READY_TIME_MAX: Duration = Duration::from_secs(20);
@@ -40,15 +42,6 @@ pub(crate) fn z4j(dir: &Path) -> Command {
 /// Runs a command to its end.
 pub(crate) fn run(dir: &Path, args: &[&str]) -> Output {
     z4j(dir).args(args).output().unwrap()
-}
-
-/// A port that nobody listens on.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 impl Brain {
