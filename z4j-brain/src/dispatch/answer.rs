@@ -62,19 +62,6 @@ impl Answer {
             new_task_id: shape.new_task_id.as_str().map(str::to_owned),
         }
     }
-
-    /// Whether it says that the command was not done, and surely not.
-    pub(super) const fn is_clear_failure(&self) -> bool {
-        matches!(
-            self,
-            Self::Result {
-                input: CommandInput::Failed {
-                    indeterminate: false
-                },
-                ..
-            }
-        )
-    }
 }
 
 /// What which agent said of which command.
@@ -115,6 +102,7 @@ impl Answered {
         let mut advance = AdvanceCommand {
             id: self.id,
             agent_id: Some(self.agent.agent_id),
+            heard_on: Some(self.link_id),
             input: CommandInput::AckReceived,
             result: None,
             error: None,

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use z4j_core::command::is_safe_to_resend;
 use z4j_core::limits;
 use z4j_core::store::StoreError;
 
-use super::answer::{Answer, Answered};
+use super::answer::Answered;
 use crate::ops::chain;
 use crate::shared::Shared;
 use crate::upkeep::is_passing;
@@ -124,7 +123,7 @@ impl Offer<'_> {
         self.settle(shared, result).await
     }
 
-    /// As [`Self::make`], if the answer still means what it meant.
+    /// As [`Self::make`], if the answer still counts.
     async fn make_late(&mut self, shared: &Shared) -> bool {
         let Some(answered) = &self.answered else {
             return true;
@@ -179,23 +178,9 @@ async fn unless(stop: &CancellationToken, awaited: impl Future<Output = ()>) {
     }
 }
 
-/// Whether an answer came from an agent whose rights are gone by now, or would speak for another try. The end of a link gives back
-/// what may be sent again: its ack says nothing of that, nor does what says that it failed.
+/// Whether the rights of the agent that answered are gone by now.
 async fn is_void(shared: &Shared, answered: &Answered) -> Result<bool, StoreError> {
     let (project, agent) = (answered.agent.project_id, answered.agent.agent_id);
     let row = shared.store.agent(project, agent).await?;
-    if row.is_none_or(|row| row.revoked_at.is_some()) {
-        return Ok(true);
-    }
-    if shared.links.has(agent, answered.link_id) {
-        return Ok(false);
-    }
-    if answered.answer == Answer::Ack {
-        return Ok(true);
-    }
-    if !answered.answer.is_clear_failure() {
-        return Ok(false);
-    }
-    let command = shared.store.command(project, answered.id).await?;
-    Ok(command.is_none_or(|command| is_safe_to_resend(&command.action)))
+    Ok(row.is_none_or(|row| row.revoked_at.is_some()))
 }

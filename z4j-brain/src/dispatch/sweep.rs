@@ -200,6 +200,7 @@ async fn take_back(
     let advance = AdvanceCommand {
         id: command.id,
         agent_id: None,
+        heard_on: None,
         input,
         result: None,
         error,

@@ -120,13 +120,6 @@ impl Registry {
         self.lock().values().flatten().cloned().collect()
     }
 
-    /// Whether the agent has this link, and it is not being closed.
-    pub(crate) fn has(&self, agent: AgentId, id: LinkId) -> bool {
-        let links = self.lock();
-        let mut of_agent = links.get(&agent).into_iter().flatten();
-        of_agent.any(|link| link.id == id && link.close_code().is_none())
-    }
-
     /// The links of a project that take commands, oldest first.
     pub(crate) fn links_of(&self, project: ProjectId) -> Vec<Arc<LinkHandle>> {
         let mut links = self.all();

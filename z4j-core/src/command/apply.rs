@@ -1,6 +1,6 @@
 //! The transition table of commands.
 
-use super::CommandState;
+use super::{CommandState, is_safe_to_resend};
 
 use self::CommandAbsorbReason as Why;
 use self::CommandInput as Input;
@@ -83,6 +83,26 @@ pub const fn apply(state: CommandState, input: CommandInput) -> CommandVerdict {
         | CommandState::TimedOut
         | CommandState::Cancelled => settled(state, input),
     }
+}
+
+/// Whether an answer speaks for an earlier try of a command than the one that is under way: another link has it by now, to which it
+/// was given because nothing was heard. What says that it was done is true all the same; an ack, or that it surely was not done, says
+/// nothing of the try that runs.
+#[must_use]
+pub fn is_of_another_try(
+    state: CommandState,
+    action: &str,
+    input: CommandInput,
+    is_its_link: bool,
+) -> bool {
+    let is_of_one_try = matches!(
+        input,
+        Input::AckReceived
+            | Input::Failed {
+                indeterminate: false
+            }
+    );
+    is_of_one_try && !is_its_link && state.is_in_flight() && is_safe_to_resend(action)
 }
 
 /// An answer can only find a pending command that came back from a lost link; it is as true as ever.

@@ -8,6 +8,9 @@ mod document;
 mod state;
 
 pub use action::{Action, ParseActionError, is_safe_to_resend};
-pub use apply::{CommandAbsorbReason, CommandInput, CommandRefuseReason, CommandVerdict, apply};
+pub use apply::{
+    CommandAbsorbReason, CommandInput, CommandRefuseReason, CommandVerdict, apply,
+    is_of_another_try,
+};
 pub use document::document;
 pub use state::{CommandState, ParseCommandStateError};

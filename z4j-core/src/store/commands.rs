@@ -36,7 +36,8 @@ pub trait CommandStore: Debug + Send + Sync + 'static {
     /// Feeds an input to one command.
     ///
     /// # Contract
-    /// A command of another agent than `agent_id` (when given) must not change. `retry_link` is stored with the change.
+    /// A command of another agent than `agent_id` (when given) must not change, nor one by what was heard of an earlier try on
+    /// another link than the one that has it. `retry_link` is stored with the change.
     ///
     /// # Errors
     /// Any [`StoreError`].
@@ -157,6 +158,8 @@ pub struct AdvanceCommand {
     pub id: CommandId,
     /// Refuse unless the command is this agent's.
     pub agent_id: Option<AgentId>,
+    /// The link on which the agent said so. What [`crate::command::is_of_another_try`] then changes nothing.
+    pub heard_on: Option<LinkId>,
     /// What happened.
     pub input: CommandInput,
     /// The redacted result as JSON text.

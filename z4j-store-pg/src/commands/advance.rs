@@ -23,7 +23,10 @@ pub(super) async fn advance_alone(
     };
     let mut row = before.row.clone();
     let is_of_agent = advance.agent_id.is_none_or(|agent| agent == row.agent_id);
-    if !is_of_agent || !record::apply(&mut row, advance.input, advance.at) {
+    if !is_of_agent
+        || before.is_past(advance)
+        || !record::apply(&mut row, advance.input, advance.at)
+    {
         return Ok(None);
     }
     row.result = advance.result.clone().or(row.result);
@@ -36,13 +39,15 @@ pub(super) async fn advance(
     db: &mut Db<'_>,
     advance: &AdvanceCommand,
 ) -> Result<AdvanceOutcome, Fault> {
-    let Some(mut row) = record::lock(db, advance.id).await? else {
+    let Some(stored) = record::lock(db, advance.id).await? else {
         return Ok(AdvanceOutcome::NotFound);
     };
+    let is_past = stored.is_past(advance);
+    let mut row = stored.row;
     if advance.agent_id.is_some_and(|agent| agent != row.agent_id) {
         return Ok(AdvanceOutcome::NotFound);
     }
-    if !record::apply(&mut row, advance.input, advance.at) {
+    if is_past || !record::apply(&mut row, advance.input, advance.at) {
         return Ok(AdvanceOutcome::Absorbed(row));
     }
     row.result = advance.result.clone().or(row.result);

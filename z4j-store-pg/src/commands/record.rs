@@ -5,7 +5,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres};
 use z4j_core::command::{self, CommandInput, CommandState, CommandVerdict};
 use z4j_core::id::{AgentId, CommandId, LinkId, ProjectId, UserId};
-use z4j_core::store::CommandRow;
+use z4j_core::store::{AdvanceCommand, CommandRow};
 use z4j_core::time::Timestamp;
 
 use crate::db::Db;
@@ -15,12 +15,23 @@ use crate::{row, text};
 /// What [`read`] needs.
 pub(super) const SELECT: &str = "SELECT id, project_id, agent_id, issued_by, issued_by_name, action, target_type, \
     target_id, payload, idempotency_digest, state, result, error, issued_at, dispatched_at, acknowledged_at, \
-    completed_at, timeout_at FROM commands";
+    completed_at, timeout_at, link_id FROM commands";
 
 /// A row with what only the store needs of it.
 pub(super) struct Stored {
     pub(super) row: CommandRow,
     pub(super) digest: Option<Vec<u8>>,
+    /// Who has it, while it is in flight.
+    pub(super) link: Option<LinkId>,
+}
+
+impl Stored {
+    /// Whether `advance` is what was heard of an earlier try.
+    pub(super) fn is_past(&self, advance: &AdvanceCommand) -> bool {
+        let is_its_link = advance.heard_on.is_none_or(|link| self.link == Some(link));
+        let row = &self.row;
+        command::is_of_another_try(row.state, &row.action, advance.input, is_its_link)
+    }
 }
 
 pub(super) fn read(row: &PgRow) -> Result<Stored, Fault> {
@@ -45,6 +56,7 @@ pub(super) fn read(row: &PgRow) -> Result<Stored, Fault> {
             timeout_at: row::time(row, "timeout_at")?,
         },
         digest: row::get(row, "idempotency_digest")?,
+        link: row::id_opt(row, "link_id", LinkId::from_uuid)?,
     })
 }
 
@@ -62,13 +74,13 @@ pub(super) async fn find(db: &mut Db<'_>, id: CommandId) -> Result<Option<Stored
 }
 
 /// The command, which nobody else can change until the transaction ends.
-pub(super) async fn lock(db: &mut Db<'_>, id: CommandId) -> Result<Option<CommandRow>, Fault> {
+pub(super) async fn lock(db: &mut Db<'_>, id: CommandId) -> Result<Option<Stored>, Fault> {
     let found = db
         .sql(AssertSqlSafe(format!("{SELECT} WHERE id = $1 FOR UPDATE")))
         .bind(*id.as_uuid())
         .fetch_optional(db.conn())
         .await?;
-    found.as_ref().map(read_row).transpose()
+    found.as_ref().map(read).transpose()
 }
 
 pub(super) async fn of_project(

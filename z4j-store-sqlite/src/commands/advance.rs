@@ -16,11 +16,12 @@ pub(super) fn advance(tx: &mut Tx<'_>, advance: &AdvanceCommand) -> Result<Advan
     let Some(stored) = record::find(tx.db, advance.id)? else {
         return Ok(AdvanceOutcome::NotFound);
     };
+    let is_past = stored.is_past(advance);
     let mut row = stored.row;
     if advance.agent_id.is_some_and(|agent| agent != row.agent_id) {
         return Ok(AdvanceOutcome::NotFound);
     }
-    if !record::apply(&mut row, advance.input, advance.at) {
+    if is_past || !record::apply(&mut row, advance.input, advance.at) {
         return Ok(AdvanceOutcome::Absorbed(row));
     }
     row.result = advance.result.clone().or(row.result);

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use z4j_core::command::{self, CommandInput, CommandState, CommandVerdict};
-use z4j_core::id::{AgentId, CommandId, ProjectId, UserId};
-use z4j_core::store::CommandRow;
+use z4j_core::id::{AgentId, CommandId, LinkId, ProjectId, UserId};
+use z4j_core::store::{AdvanceCommand, CommandRow};
 use z4j_core::time::Timestamp;
 
 use crate::fault::Fault;
@@ -12,7 +12,7 @@ use crate::row;
 /// What [`read`] needs; `commands` joined with its project.
 pub(super) const SELECT: &str = "SELECT commands.id AS id, projects.id AS project_id, agent_id, issued_by, \
     issued_by_name, action, target_type, target_id, engine, payload, idempotency_digest, state, result, error, \
-    issued_at, dispatched_at, acknowledged_at, completed_at, timeout_at \
+    issued_at, dispatched_at, acknowledged_at, completed_at, timeout_at, link_id \
     FROM commands JOIN projects ON projects.key = commands.project";
 
 /// A row with what only the store needs of it.
@@ -21,6 +21,17 @@ pub(super) struct Stored {
     /// The engine that its payload names.
     pub(super) engine: Option<String>,
     pub(super) digest: Option<Vec<u8>>,
+    /// Who has it, while it is in flight.
+    pub(super) link: Option<LinkId>,
+}
+
+impl Stored {
+    /// Whether `advance` is what was heard of an earlier try.
+    pub(super) fn is_past(&self, advance: &AdvanceCommand) -> bool {
+        let is_its_link = advance.heard_on.is_none_or(|link| self.link == Some(link));
+        let row = &self.row;
+        command::is_of_another_try(row.state, &row.action, advance.input, is_its_link)
+    }
 }
 
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
@@ -46,6 +57,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
         },
         engine: row.get("engine")?,
         digest: row.get("idempotency_digest")?,
+        link: row::id_opt(row, "link_id", LinkId::from_slice)?,
     })
 }
 

@@ -184,6 +184,8 @@ cases! {$;
     outcomes::late_answer_settles_unknown;
     /// A lost link gives back what is safe to send again, and leaves the rest unknown.
     outcomes::lost_link_gives_back_what_is_safe;
+    /// What is heard of an earlier try changes nothing, unless it says that the command was done.
+    outcomes::earlier_try_speaks_for_itself_only;
     /// A lost link touches its own commands only.
     outcomes::lost_link_touches_its_own_commands_only;
     /// A deadline times out what was never sent, and leaves the rest unknown.

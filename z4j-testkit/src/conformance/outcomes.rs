@@ -187,6 +187,40 @@ pub(super) async fn lost_link_gives_back_what_is_safe(store: &dyn Store) {
     assert_eq!(again.iter().map(|row| row.id).collect::<Vec<_>>(), [safe]);
 }
 
+pub(super) async fn earlier_try_speaks_for_itself_only(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let (id, earlier) = dispatched(&scene, "cancel_task").await;
+    let _ = store.lose_link(earlier, at_s(3)).await.expect("losing");
+    let later = scene.open_link().await;
+    let claim = scene.claim(later, at_s(4));
+    assert_eq!(
+        store.claim_commands(claim).await.expect("claiming").len(),
+        1
+    );
+    let hear = async |link, input| {
+        let mut heard = advance(id, scene.agent, input, at_s(5));
+        heard.heard_on = Some(link);
+        store.advance_command(heard).await.expect("an answer")
+    };
+    let failed = CommandInput::Failed {
+        indeterminate: false,
+    };
+    let before = stored(&scene, id).await;
+    for input in [CommandInput::AckReceived, failed] {
+        let outcome = hear(earlier, input).await;
+        assert!(
+            matches!(&outcome, AdvanceOutcome::Absorbed(row) if *row == before),
+            "{input:?}: {outcome:?}"
+        );
+    }
+    assert_eq!(stored(&scene, id).await, before);
+    let acked = hear(later, CommandInput::AckReceived).await;
+    assert!(matches!(acked, AdvanceOutcome::Advanced(_)), "{acked:?}");
+    let done = hear(earlier, CommandInput::Succeeded).await;
+    assert!(matches!(done, AdvanceOutcome::Advanced(_)), "{done:?}");
+    assert_eq!(stored(&scene, id).await.state, CommandState::Completed);
+}
+
 pub(super) async fn lost_link_touches_its_own_commands_only(store: &dyn Store) {
     let scene = Scene::set(store).await;
     let (first, _) = dispatched(&scene, "cancel_task").await;

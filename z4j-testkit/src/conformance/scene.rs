@@ -182,6 +182,7 @@ pub(super) fn advance(
     AdvanceCommand {
         id,
         agent_id: Some(agent),
+        heard_on: None,
         input,
         result: None,
         error: None,
