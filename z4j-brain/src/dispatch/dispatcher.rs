@@ -63,7 +63,7 @@ impl Dispatcher {
 
     /// Takes back from a link that has ended what it had.
     pub(crate) async fn lose(&self, shared: &Shared, link: &LinkHandle) {
-        if !self.take_back(shared, link.id, link.project_id()).await {
+        if !self.try_to_lose(shared, link.id, link.project_id()).await {
             self.lost().insert(link.id, link.project_id());
         }
     }
@@ -72,7 +72,7 @@ impl Dispatcher {
     async fn lose_again(&self, shared: &Shared) {
         let lost: Vec<_> = self.lost().iter().map(|(id, of)| (*id, *of)).collect();
         for (link, project) in lost {
-            if !self.take_back(shared, link, project).await {
+            if !self.try_to_lose(shared, link, project).await {
                 return;
             }
             self.lost().remove(&link);
@@ -80,8 +80,9 @@ impl Dispatcher {
     }
 
     /// Whether the store took it.
-    async fn take_back(&self, shared: &Shared, link: LinkId, project: ProjectId) -> bool {
-        match shared.store.lose_link(link, shared.env.now()).await {
+    async fn try_to_lose(&self, shared: &Shared, link: LinkId, project: ProjectId) -> bool {
+        let now = shared.replicas.now(&shared.env);
+        match shared.store.lose_link(link, now).await {
             Ok(commands) => {
                 for command in commands {
                     self.publish(shared, command);

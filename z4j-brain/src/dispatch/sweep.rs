@@ -164,13 +164,7 @@ pub(super) async fn hand_over(
     }
     if link.close_code().is_some() {
         // The link may have told the store of its end before this claim.
-        for command in shared
-            .store
-            .lose_link(link.id, shared.replicas.now(&shared.env))
-            .await?
-        {
-            shared.dispatcher.publish(shared, command);
-        }
+        shared.dispatcher.lose(shared, link).await;
     }
     taken_back
 }

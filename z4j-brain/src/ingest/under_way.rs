@@ -57,14 +57,15 @@ impl StreamsUnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut frames = self.inner.lock();
-        if let Entry::Occupied(mut count) = frames.entry(self.key) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
+        let Entry::Occupied(mut count) = frames.entry(self.key) else {
+            return;
+        };
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
+            drop(frames);
+            self.inner.ended.notify_waiters();
         }
-        drop(frames);
-        self.inner.ended.notify_waiters();
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use super::{AuditWrite, Page, PageRequest, StoreError};
-use crate::command::{CommandInput, CommandState};
+use crate::command::{CommandInput, CommandState, is_of_another_try};
 use crate::id::{AgentId, CommandId, LinkId, ProjectId, TaskKey, UserId};
 use crate::time::Timestamp;
 
@@ -36,8 +36,7 @@ pub trait CommandStore: Debug + Send + Sync + 'static {
     /// Feeds an input to one command.
     ///
     /// # Contract
-    /// A command of another agent than `agent_id` (when given) must not change, nor one by what was heard of an earlier try on
-    /// another link than the one that has it. `retry_link` is stored with the change.
+    /// A command of another agent than `agent_id` (when given) must not change, nor one by what [`AdvanceCommand::is_past`]. `retry_link` is stored with the change.
     ///
     /// # Errors
     /// Any [`StoreError`].
@@ -158,7 +157,7 @@ pub struct AdvanceCommand {
     pub id: CommandId,
     /// Refuse unless the command is this agent's.
     pub agent_id: Option<AgentId>,
-    /// The link on which the agent said so. What [`crate::command::is_of_another_try`] then changes nothing.
+    /// The link on which the agent said so.
     pub heard_on: Option<LinkId>,
     /// What happened.
     pub input: CommandInput,
@@ -172,6 +171,15 @@ pub struct AdvanceCommand {
     pub retry_link: Option<RetryLink>,
     /// Written with the change, when there is one.
     pub audit: Option<AuditWrite>,
+}
+
+impl AdvanceCommand {
+    /// Whether it was heard of an earlier try of the command `row`, which `link` has now, and changes nothing.
+    #[must_use]
+    pub fn is_past(&self, row: &CommandRow, link: Option<LinkId>) -> bool {
+        let is_its_link = self.heard_on.is_none_or(|heard_on| link == Some(heard_on));
+        is_of_another_try(row.state, &row.action, self.input, is_its_link)
+    }
 }
 
 /// `retry` is a person's retry of `original`. Either task may be unknown to the brain yet.

@@ -24,7 +24,7 @@ pub(super) async fn advance_alone(
     let mut row = before.row.clone();
     let is_of_agent = advance.agent_id.is_none_or(|agent| agent == row.agent_id);
     if !is_of_agent
-        || before.is_past(advance)
+        || advance.is_past(&before.row, before.link)
         || !record::apply(&mut row, advance.input, advance.at)
     {
         return Ok(None);
@@ -42,7 +42,7 @@ pub(super) async fn advance(
     let Some(stored) = record::lock(db, advance.id).await? else {
         return Ok(AdvanceOutcome::NotFound);
     };
-    let is_past = stored.is_past(advance);
+    let is_past = advance.is_past(&stored.row, stored.link);
     let mut row = stored.row;
     if advance.agent_id.is_some_and(|agent| agent != row.agent_id) {
         return Ok(AdvanceOutcome::NotFound);

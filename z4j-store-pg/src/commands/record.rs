@@ -5,7 +5,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres};
 use z4j_core::command::{self, CommandInput, CommandState, CommandVerdict};
 use z4j_core::id::{AgentId, CommandId, LinkId, ProjectId, UserId};
-use z4j_core::store::{AdvanceCommand, CommandRow};
+use z4j_core::store::CommandRow;
 use z4j_core::time::Timestamp;
 
 use crate::db::Db;
@@ -23,15 +23,6 @@ pub(super) struct Stored {
     pub(super) digest: Option<Vec<u8>>,
     /// Who has it, while it is in flight.
     pub(super) link: Option<LinkId>,
-}
-
-impl Stored {
-    /// Whether `advance` is what was heard of an earlier try.
-    pub(super) fn is_past(&self, advance: &AdvanceCommand) -> bool {
-        let is_its_link = advance.heard_on.is_none_or(|link| self.link == Some(link));
-        let row = &self.row;
-        command::is_of_another_try(row.state, &row.action, advance.input, is_its_link)
-    }
 }
 
 pub(super) fn read(row: &PgRow) -> Result<Stored, Fault> {

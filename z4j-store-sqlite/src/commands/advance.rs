@@ -16,7 +16,7 @@ pub(super) fn advance(tx: &mut Tx<'_>, advance: &AdvanceCommand) -> Result<Advan
     let Some(stored) = record::find(tx.db, advance.id)? else {
         return Ok(AdvanceOutcome::NotFound);
     };
-    let is_past = stored.is_past(advance);
+    let is_past = advance.is_past(&stored.row, stored.link);
     let mut row = stored.row;
     if advance.agent_id.is_some_and(|agent| agent != row.agent_id) {
         return Ok(AdvanceOutcome::NotFound);

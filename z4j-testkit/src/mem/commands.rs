@@ -2,9 +2,7 @@
 
 use async_trait::async_trait;
 use serde_json::Value;
-use z4j_core::command::{
-    CommandInput, CommandState, CommandVerdict, apply, is_of_another_try, is_safe_to_resend,
-};
+use z4j_core::command::{CommandInput, CommandState, CommandVerdict, apply, is_safe_to_resend};
 use z4j_core::id::{CommandId, LinkId, ProjectId, TaskKey};
 use z4j_core::store::{
     AdvanceCommand, AdvanceOutcome, ClaimCommands, CommandFilter, CommandRow, CommandStore,
@@ -234,12 +232,7 @@ fn advance(db: &mut Db, advance: AdvanceCommand) -> AdvanceOutcome {
     {
         return AdvanceOutcome::NotFound;
     }
-    let is_its_link = advance
-        .heard_on
-        .is_none_or(|link| command.link == Some(link));
-    let row = &command.row;
-    let is_past = is_of_another_try(row.state, &row.action, advance.input, is_its_link);
-    if is_past || !step(command, advance.input, advance.at) {
+    if advance.is_past(&command.row, command.link) || !step(command, advance.input, advance.at) {
         return AdvanceOutcome::Absorbed(command.row.clone());
     }
     if matches!(
