@@ -20,6 +20,7 @@ use common::{QUIET, WAIT, agent, sqlite};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::Notify;
+use z4j_core::command::CommandState;
 use z4j_core::store::{StoreError, StoreErrorKind};
 use z4j_testkit::fake_agent::FakeAgent;
 use z4j_testkit::fixture::TestBrain;
@@ -142,6 +143,8 @@ enum Hearing {
     Sound,
     /// It is refused.
     Deaf,
+    /// The next one is refused.
+    DeafOnce,
     /// The next one is never answered.
     Hangs,
 }
@@ -185,6 +188,9 @@ impl StoreHooks for HardOfHearing {
         match hearing {
             Hearing::Sound => return Ok(()),
             Hearing::Deaf => self.asked.notify_one(),
+            Hearing::DeafOnce => {
+                self.becomes(Hearing::Sound);
+            }
             Hearing::Hangs => {
                 self.becomes(Hearing::Sound);
                 self.asked.notify_one();
@@ -277,4 +283,79 @@ async fn what_a_lost_link_had_is_taken_back_as_soon_as_the_store_can() {
     settled(&rest, &id, "dispatched").await;
     store.becomes(Hearing::Sound);
     settled(&rest, &id, "pending").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brain_that_stops_takes_back_what_its_links_had_although_the_store_failed_once() {
+    let store = HardOfHearing::of("lose_link");
+    let (_directory, brain) = store.brain().await;
+    let (_, mut agent) = agent(&brain, "worker").await;
+    running_task(&mut agent, "slow").await;
+    let rest = brain.sign_in().await.unwrap();
+    let mut cancel = about("slow");
+    cancel["when"] = "next_connect".into();
+    let id = id_of(&rest.post(CANCEL, &cancel).await.unwrap());
+    agent.wait_command(WAIT).await.unwrap();
+    let (inside, project) = (Arc::clone(brain.store()), brain.project());
+    store.becomes(Hearing::DeafOnce);
+    brain.stop().await.unwrap();
+    assert_eq!(
+        store.becomes(Hearing::Sound),
+        Hearing::Sound,
+        "it was asked"
+    );
+    let command = inside.command(project, id.parse().unwrap()).await.unwrap();
+    assert_eq!(command.unwrap().state, CommandState::Pending);
+}
+
+/// Carries the first claim out late, when the link that it is for has been lost, and loses its answer.
+#[derive(Clone, Debug, Default)]
+struct LostClaim {
+    has_begun: Arc<AtomicBool>,
+    has_failed: Arc<AtomicBool>,
+    begins: Arc<Notify>,
+    link_lost: Arc<Notify>,
+}
+
+#[async_trait]
+impl StoreHooks for LostClaim {
+    async fn before(&self, method: &'static str, _: bool) -> Result<(), StoreError> {
+        if method == "claim_commands" && !self.has_begun.swap(true, Ordering::AcqRel) {
+            self.begins.notify_one();
+            self.link_lost.notified().await;
+        }
+        Ok(())
+    }
+
+    async fn after(&self, method: &'static str, _: bool) -> Result<(), StoreError> {
+        match method {
+            "lose_link" => self.link_lost.notify_one(),
+            "claim_commands" if !self.has_failed.swap(true, Ordering::AcqRel) => {
+                return Err(StoreError::new(StoreErrorKind::Unavailable, method));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_whose_claim_was_answered_to_nobody_waits_for_the_next_link() {
+    let lost = LostClaim::default();
+    let (_directory, store) = sqlite();
+    let store = Arc::new(HookedStore::new(store, lost.clone()));
+    let brain = TestBrain::start(store).await.unwrap();
+    let (credentials, mut first) = agent(&brain, "worker").await;
+    running_task(&mut first, "slow").await;
+    first.close().await;
+    let rest = brain.sign_in().await.unwrap();
+    let mut cancel = about("slow");
+    cancel["when"] = "next_connect".into();
+    let id = id_of(&rest.post(CANCEL, &cancel).await.unwrap());
+    let config = brain.config_of(&credentials).unwrap();
+    let second = FakeAgent::connect(config.clone()).await.unwrap();
+    lost.begins.notified().await;
+    second.close().await;
+    let mut third = FakeAgent::connect(config).await.unwrap();
+    assert_eq!(third.wait_command(WAIT).await.unwrap().id, id);
 }

@@ -139,6 +139,8 @@ pub const UNCOMMITTED_BYTES_PER_CONNECTION_MAX: usize = 4 << 20;
 pub const UNCOMMITTED_BYTES_MAX: usize = 256 << 20;
 /// Answers to commands that wait in one brain for a store that did not take them at once.
 pub const LATE_ANSWER_BYTES_MAX: usize = 16 << 20;
+/// The part of them that one agent may fill, so that nobody's answers push out those of others. More than the largest answer.
+pub const LATE_ANSWER_BYTES_PER_AGENT_MAX: usize = 2 << 20;
 /// Connections of one brain (reliability).
 pub const CONNECTIONS_MAX: usize = 10_000;
 /// Handshakes that run at once (reliability §2).

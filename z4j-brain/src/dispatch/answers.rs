@@ -1,12 +1,14 @@
 //! Answers to commands, on their way to the store.
 
-use std::collections::VecDeque;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use z4j_core::id::AgentId;
 use z4j_core::limits;
 use z4j_core::store::StoreError;
 
@@ -33,6 +35,40 @@ pub(super) struct Answers {
 struct Late {
     waiting: VecDeque<Answered>,
     bytes: usize,
+    bytes_of: BTreeMap<AgentId, usize>,
+}
+
+impl Late {
+    /// Whether it was taken: there is room for all, and a part of it for each agent.
+    fn push(&mut self, answered: &mut Option<Answered>) -> bool {
+        let Some(new) = answered.as_ref() else {
+            return true;
+        };
+        let of_agent = self.bytes_of.get(&new.agent.agent_id);
+        let of_agent = of_agent.copied().unwrap_or(0) + new.bytes();
+        let bytes = self.bytes + new.bytes();
+        if bytes > limits::LATE_ANSWER_BYTES_MAX
+            || of_agent > limits::LATE_ANSWER_BYTES_PER_AGENT_MAX
+        {
+            return false;
+        }
+        self.bytes = bytes;
+        self.bytes_of.insert(new.agent.agent_id, of_agent);
+        self.waiting.extend(answered.take());
+        true
+    }
+
+    fn pop(&mut self) -> Option<Answered> {
+        let answered = self.waiting.pop_front()?;
+        self.bytes -= answered.bytes();
+        if let Entry::Occupied(mut of_agent) = self.bytes_of.entry(answered.agent.agent_id) {
+            *of_agent.get_mut() -= answered.bytes();
+            if *of_agent.get() == 0 {
+                of_agent.remove();
+            }
+        }
+        Some(answered)
+    }
 }
 
 /// An answer that is being offered. Whoever breaks that off leaves it among those that wait.
@@ -88,24 +124,16 @@ impl Answers {
     }
 
     fn push(&self, answered: Answered) {
-        let mut late = self.lock();
-        let bytes = late.bytes + answered.bytes();
-        if bytes > limits::LATE_ANSWER_BYTES_MAX {
-            drop(late);
+        let mut answered = Some(answered);
+        if self.lock().push(&mut answered) {
+            self.wake.notify_one();
+        } else if let Some(answered) = answered {
             tracing::error!(command = %answered.id, agent = %answered.agent.name, "an answer to a command is given up: too many wait for the store");
-            return;
         }
-        late.bytes = bytes;
-        late.waiting.push_back(answered);
-        drop(late);
-        self.wake.notify_one();
     }
 
     fn pop(&self) -> Option<Answered> {
-        let mut late = self.lock();
-        let answered = late.waiting.pop_front()?;
-        late.bytes -= answered.bytes();
-        Some(answered)
+        self.lock().pop()
     }
 
     fn lock(&self) -> MutexGuard<'_, Late> {
@@ -183,4 +211,46 @@ async fn is_void(shared: &Shared, answered: &Answered) -> Result<bool, StoreErro
     let (project, agent) = (answered.agent.project_id, answered.agent.agent_id);
     let row = shared.store.agent(project, agent).await?;
     Ok(row.is_none_or(|row| row.revoked_at.is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use z4j_core::id::{CommandId, LinkId, ProjectId};
+    use z4j_core::store::AgentIdentity;
+    use z4j_core::time::Timestamp;
+
+    use super::*;
+    use crate::dispatch::answer::Answer;
+
+    fn answered(agent: u128) -> Answered {
+        Answered {
+            agent: AgentIdentity {
+                agent_id: AgentId::from_u128(agent),
+                project_id: ProjectId::from_u128(1),
+                name: "agent".to_owned(),
+            },
+            link_id: LinkId::from_u128(1),
+            id: CommandId::from_u128(1),
+            answer: Answer::Ack,
+            at: Timestamp::from_micros(0),
+            since: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn one_agent_leaves_room_for_the_answers_of_others() {
+        let mut late = Late::default();
+        let mut taken = 0;
+        while late.push(&mut Some(answered(1))) {
+            taken += 1;
+        }
+        let bytes = taken * answered(1).bytes();
+        assert!(bytes <= limits::LATE_ANSWER_BYTES_PER_AGENT_MAX);
+        assert!(bytes > limits::LATE_ANSWER_BYTES_PER_AGENT_MAX / 2);
+        assert!(late.push(&mut Some(answered(2))));
+        assert!(late.pop().is_some());
+        assert!(late.push(&mut Some(answered(1))), "there is room again");
+        while late.pop().is_some() {}
+        assert_eq!((late.bytes, late.bytes_of.len()), (0, 0));
+    }
 }

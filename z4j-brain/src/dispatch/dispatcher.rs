@@ -1,19 +1,19 @@
 //! Wakes up for commands, and settles what agents say of them.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use z4j_core::command::Action;
-use z4j_core::id::{AgentId, CommandId, LinkId, ProjectId};
+use z4j_core::id::{AgentId, CommandId, ProjectId};
 use z4j_core::store::{CommandRow, Topic};
 use z4j_core::wire::SignError;
 
 use super::answer::{Answer, Answered};
 use super::answers::Answers;
+use super::lost::{LostLink, LostLinks};
 use super::sweep;
 use crate::link::{LinkHandle, OutgoingCommand};
 use crate::live::Delta;
@@ -28,8 +28,7 @@ const POLL: Duration = Duration::from_secs(1);
 pub(crate) struct Dispatcher {
     wake: Notify,
     answers: Answers,
-    /// Links whose end the store did not take with the commands that they had.
-    lost: Mutex<BTreeMap<LinkId, ProjectId>>,
+    lost: LostLinks,
 }
 
 impl Dispatcher {
@@ -61,49 +60,42 @@ impl Dispatcher {
         }
     }
 
-    /// Takes back from a link that has ended what it had.
+    /// Takes back from a link that has ended what it had, and tells the store of its end.
     pub(crate) async fn lose(&self, shared: &Shared, link: &LinkHandle) {
-        if !self.try_to_lose(shared, link.id, link.project_id()).await {
-            self.lost().insert(link.id, link.project_id());
+        let lost = self.lost.lose(shared, LostLink::new(shared, link)).await;
+        self.taken_back(shared, lost);
+    }
+
+    /// For after a claim, also one whose answer was lost: a link that is over may have told the store so before the claim.
+    pub(crate) async fn lose_if_over(&self, shared: &Shared, link: &LinkHandle) {
+        if link.close_code().is_some() {
+            self.lose(shared, link).await;
         }
     }
 
-    /// The same for links where that failed.
+    /// As [`Self::lose`], for whoever cannot wait for it.
+    pub(crate) fn lose_soon(&self, shared: &Shared, link: &LinkHandle) {
+        self.lost.push(LostLink::new(shared, link));
+        self.wake();
+    }
+
+    /// The same again where the store did not take it.
     async fn lose_again(&self, shared: &Shared) {
-        let lost: Vec<_> = self.lost().iter().map(|(id, of)| (*id, *of)).collect();
-        for (link, project) in lost {
-            if !self.try_to_lose(shared, link, project).await {
-                return;
-            }
-            self.lost().remove(&link);
+        let lost = self.lost.retry(shared).await;
+        self.taken_back(shared, lost);
+    }
+
+    fn taken_back(&self, shared: &Shared, commands: Vec<CommandRow>) {
+        if commands.is_empty() {
+            return;
         }
-    }
-
-    /// Whether the store took it.
-    async fn try_to_lose(&self, shared: &Shared, link: LinkId, project: ProjectId) -> bool {
-        let now = shared.replicas.now(&shared.env);
-        match shared.store.lose_link(link, now).await {
-            Ok(commands) => {
-                for command in commands {
-                    self.publish(shared, command);
-                }
-                self.wake();
-                true
-            }
-            Err(error) => {
-                shared.hub.doubts().of(project);
-                shared.metrics.store_fault(error.kind().as_str());
-                tracing::warn!(link = %link, error = %chain(&error), "the store did not take the commands of a lost link back yet");
-                false
-            }
+        for command in commands {
+            self.publish(shared, command);
         }
+        self.wake();
     }
 
-    fn lost(&self) -> MutexGuard<'_, BTreeMap<LinkId, ProjectId>> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Hands commands out until `stop`.
+    /// Hands commands out until `stop`. What is left of lost links then is taken back when this brain is forgotten.
     pub(crate) async fn run(&self, shared: &Shared, stop: &CancellationToken) {
         let mut hints = shared.store.wakeups(Topic::Commands);
         let mut has_hints = true;

@@ -6,6 +6,7 @@
 mod answer;
 mod answers;
 mod dispatcher;
+mod lost;
 mod payload;
 mod sweep;
 

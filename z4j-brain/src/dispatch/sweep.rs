@@ -134,8 +134,13 @@ async fn claim(shared: &Shared, planned: Planned) -> Result<(), StoreError> {
         now,
         limit: CLAIM_MAX,
     };
-    let claimed = shared.store.claim_commands(claim).await?;
-    hand_over(shared, &link, claimed, now).await
+    match shared.store.claim_commands(claim).await {
+        Ok(claimed) => hand_over(shared, &link, claimed, now).await,
+        Err(error) => {
+            shared.dispatcher.lose_if_over(shared, &link).await;
+            Err(error)
+        }
+    }
 }
 
 /// Gives commands that were claimed for a link to it.
@@ -162,10 +167,7 @@ pub(super) async fn hand_over(
     for command in refused {
         taken_back = taken_back.and(take_back(shared, link, &command).await);
     }
-    if link.close_code().is_some() {
-        // The link may have told the store of its end before this claim.
-        shared.dispatcher.lose(shared, link).await;
-    }
+    shared.dispatcher.lose_if_over(shared, link).await;
     taken_back
 }
 

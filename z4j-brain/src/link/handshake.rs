@@ -7,17 +7,15 @@ use bytes::Bytes;
 use z4j_core::id::LinkId;
 use z4j_core::limits;
 use z4j_core::session::{BrainInput, BrainSession, Close, Grant};
-use z4j_core::store::{
-    AgentIdentity, AgentProfile, CloseLink, OpenLink, StoreErrorKind, StreamKey,
-};
+use z4j_core::store::{AgentIdentity, AgentProfile, OpenLink, StoreErrorKind, StreamKey};
 use z4j_core::wire::{CloseCode, Hello, HelloAckStream, Received, Refusal, Signer};
 
 use super::ends::{Incoming, Reader, Writer};
 use super::handle::LinkHandle;
-use super::registry::Admitted;
+use super::presence::Presence;
+use super::registry::Refused;
 use super::stream::LinkStream;
 use crate::ingest::{RefusalNote, redact_text};
-use crate::live::Delta;
 use crate::ops::chain;
 use crate::shared::Shared;
 
@@ -27,7 +25,7 @@ const STREAM_WAIT: Duration = Duration::from_secs(5);
 
 /// A link that both ends agree on.
 pub(super) struct Agreed {
-    pub(super) link: Arc<LinkHandle>,
+    pub(super) presence: Presence,
     pub(super) session: BrainSession,
     pub(super) signer: Signer,
     pub(super) stream: Option<LinkStream>,
@@ -43,7 +41,7 @@ pub(super) enum Failed {
 
 /// Waits for hello, makes the link known and answers. The store hears of the link before the agent does.
 pub(super) async fn shake_hands(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     reader: &mut impl Reader,
     writer: &mut impl Writer,
     agent: &AgentIdentity,
@@ -62,28 +60,21 @@ pub(super) async fn shake_hands(
         Ok(BrainInput::Frame(_)) => return Err(Failed::Close(CloseCode::BadRequest)),
         Err(close) => return Err(refuse(shared, agent, &close)),
     };
-    let link = open(shared, agent, &hello).await?;
-    let stream = match stream(shared, &link, &hello).await {
-        Ok(stream) => stream,
-        Err(failed) => {
-            forget(shared, &link);
-            return Err(failed);
-        }
-    };
+    let presence = open(shared, agent, &hello).await?;
+    let link = presence.link();
+    let stream = stream(shared, link, &hello).await?;
     // The other end may ask for something as soon as it has the answer.
     link.take_commands();
-    match answer(shared, writer, &mut session, &link, stream.as_ref()).await {
-        Some(signer) => Ok(Agreed {
-            link,
-            session,
-            signer,
-            stream,
-        }),
-        None => {
-            let_go(shared, &link).await;
-            Err(Failed::Gone)
-        }
-    }
+    let Some(signer) = answer(shared, writer, &mut session, link, stream.as_ref()).await else {
+        presence.end().await;
+        return Err(Failed::Gone);
+    };
+    Ok(Agreed {
+        presence,
+        session,
+        signer,
+        stream,
+    })
 }
 
 async fn first_message(reader: &mut impl Reader) -> Result<Bytes, Failed> {
@@ -106,18 +97,18 @@ fn refuse(shared: &Shared, agent: &AgentIdentity, close: &Close) -> Failed {
 }
 
 async fn open(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     agent: &AgentIdentity,
     hello: &Hello,
-) -> Result<Arc<LinkHandle>, Failed> {
+) -> Result<Presence, Failed> {
     let id = LinkId::from_u128(shared.env.next_id());
     let now = shared.env.now();
     let abilities = shared.links.abilities(agent.agent_id, hello);
-    let link = Arc::new(LinkHandle::new(id, agent.clone(), hello, abilities, now));
-    match shared.links.admit(&link) {
-        Admitted::Yes => {}
-        Admitted::Closed => return Err(Failed::Close(CloseCode::GoingAway)),
-        Admitted::TooMany => {
+    let link = LinkHandle::new(id, agent.clone(), hello, abilities, now);
+    let presence = match Presence::begin(shared, link) {
+        Ok(presence) => presence,
+        Err(Refused::BrainStops) => return Err(Failed::Close(CloseCode::GoingAway)),
+        Err(Refused::TooMany) => {
             let note = RefusalNote::new(
                 "too_many_links",
                 "The agent has as many connections as one token may hold.",
@@ -125,10 +116,10 @@ async fn open(
             shared.reports.refuse(shared, agent, &note);
             return Err(Failed::Close(CloseCode::TooMany));
         }
-    }
+    };
+    let link = presence.link();
     // Before the store hears of the link, and with it people.
-    if let Err(code) = wait_for_earlier(shared, &link, hello).await {
-        shared.links.remove(link.agent_id(), link.id);
+    if let Err(code) = wait_for_earlier(shared, link, hello).await {
         return Err(Failed::Close(code));
     }
     let row = OpenLink {
@@ -154,10 +145,9 @@ async fn open(
         if error.kind() != StoreErrorKind::Fenced && shared.health.fail(&error) {
             tracing::error!(error = %chain(&error), "agents wait: the store does not take their links");
         }
-        forget(shared, &link);
         return Err(Failed::Close(CloseCode::GoingAway));
     }
-    Ok(link)
+    Ok(presence)
 }
 
 fn stream_key(link: &LinkHandle, hello: &Hello) -> Option<StreamKey> {
@@ -207,29 +197,6 @@ async fn stream(
             Err(Failed::Close(CloseCode::GoingAway))
         }
     }
-}
-
-/// Tells the store and dashboards that a link is gone which could take commands.
-pub(super) async fn let_go(shared: &Shared, link: &LinkHandle) {
-    link.close(CloseCode::GoingAway);
-    forget(shared, link);
-    shared
-        .hub
-        .publish(link.project_id(), Delta::Agent(link.agent_id()));
-    if !link.has_commands() {
-        return;
-    }
-    shared.dispatcher.lose(shared, link).await;
-}
-
-/// Undoes what [`open`] did.
-fn forget(shared: &Shared, link: &LinkHandle) {
-    shared.links.remove(link.agent_id(), link.id);
-    let close = CloseLink {
-        link_id: link.id,
-        at: shared.env.now(),
-    };
-    shared.reports.closed(close, &link.agent);
 }
 
 async fn answer(

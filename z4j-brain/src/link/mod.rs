@@ -10,6 +10,7 @@ mod inbound;
 mod outbox;
 mod owners;
 mod pace;
+mod presence;
 mod registry;
 pub(crate) mod seam;
 mod session;

@@ -40,16 +40,13 @@ pub(crate) struct Registry {
     pub(super) tasks: TaskTracker,
 }
 
-/// What became of a link that wants to be known.
+/// Why a link is not taken.
 #[derive(Debug)]
-#[must_use]
-pub(super) enum Admitted {
-    /// It is known; the link that had its slot before is being closed.
-    Yes,
+pub(super) enum Refused {
     /// The agent has too many links.
     TooMany,
     /// The brain stops.
-    Closed,
+    BrainStops,
 }
 
 impl Registry {
@@ -177,15 +174,16 @@ impl Registry {
             .map_or_else(|| Arc::new(new), Arc::clone)
     }
 
-    pub(super) fn admit(&self, link: &Arc<LinkHandle>) -> Admitted {
+    /// Takes a link; one that had its slot before is closed.
+    pub(super) fn admit(&self, link: &Arc<LinkHandle>) -> Result<(), Refused> {
         if !self.is_open() {
-            return Admitted::Closed;
+            return Err(Refused::BrainStops);
         }
         let mut links = self.lock();
         let of_agent = links.entry(link.agent_id()).or_default();
         let replaced = of_agent.iter().position(|other| other.slot == link.slot);
         if replaced.is_none() && of_agent.len() >= self.links_per_agent_max {
-            return Admitted::TooMany;
+            return Err(Refused::TooMany);
         }
         let replaced = replaced.map(|at| of_agent.swap_remove(at));
         of_agent.push(Arc::clone(link));
@@ -195,7 +193,7 @@ impl Registry {
             self.owners.release(replaced.id);
             replaced.close(CloseCode::Replaced);
         }
-        Admitted::Yes
+        Ok(())
     }
 
     pub(super) fn remove(&self, agent: AgentId, id: LinkId) {

@@ -10,9 +10,9 @@ use z4j_core::wire::{CloseCode, Signer};
 use super::admission::Admission;
 use super::closing;
 use super::ends::{Reader, Writer};
-use super::handle::LinkHandle;
 use super::handshake::{self, Agreed, Failed};
 use super::inbound::Inbound;
+use super::presence::Presence;
 use super::writer;
 use crate::live::Delta;
 use crate::shared::Shared;
@@ -31,8 +31,7 @@ pub(super) enum End {
 
 /// A link that lives. Boxed: most links are idle, and what an idle one takes is most of what an agent costs.
 struct Live<R, W> {
-    shared: Arc<Shared>,
-    link: Arc<LinkHandle>,
+    presence: Presence,
     inbound: Inbound,
     signer: Signer,
     reader: R,
@@ -65,7 +64,7 @@ async fn greet<R: Reader, W: Writer>(
         Admission::Refused(code) => Err(Failed::Close(code)),
     };
     let Agreed {
-        link,
+        presence,
         session,
         signer,
         stream: agent_stream,
@@ -77,20 +76,15 @@ async fn greet<R: Reader, W: Writer>(
             return None;
         }
     };
+    let link = presence.link();
     tracing::info!(agent = %link.agent.name, link = %link.id, worker = link.slot.as_deref(), "agent connected");
     shared
         .hub
         .publish(link.project_id(), Delta::Agent(link.agent_id()));
     shared.dispatcher.wake();
     Some(Box::new(Live {
-        inbound: Inbound::new(
-            Arc::clone(&shared),
-            Arc::clone(&link),
-            session,
-            agent_stream,
-        ),
-        shared,
-        link,
+        inbound: Inbound::new(Arc::clone(&shared), Arc::clone(link), session, agent_stream),
+        presence,
         signer,
         reader,
         writer,
@@ -109,13 +103,13 @@ impl<R: Reader, W: Writer> Live<R, W> {
     /// Reads and writes until one of both ends.
     async fn serve(&mut self) -> End {
         let Self {
-            shared,
-            link,
+            presence,
             inbound,
             signer,
             reader,
             writer,
         } = self;
+        let (shared, link) = (presence.shared(), presence.link());
         let mut read = pin!(inbound.run(reader));
         let mut write = pin!(writer::run(shared, link, signer, writer));
         tokio::select! {
@@ -130,20 +124,27 @@ impl<R: Reader, W: Writer> Live<R, W> {
         }
     }
 
-    async fn finish(mut self: Box<Self>, end: End) {
+    async fn finish(self: Box<Self>, end: End) {
+        let Self {
+            presence,
+            mut reader,
+            mut writer,
+            ..
+        } = *self;
+        let link = Arc::clone(presence.link());
         let code = match end {
             End::Close(code) => {
                 // From here on the link takes no commands, and its frames count only if its rights are still good.
-                self.link.close(code);
+                link.close(code);
                 Some(code)
             }
             End::Gone => None,
         };
         // Before the goodbye, which a dead peer never answers.
-        handshake::let_go(&self.shared, &self.link).await;
+        presence.end().await;
         if let Some(code) = code {
-            closing::close(&mut self.reader, &mut self.writer, code).await;
+            closing::close(&mut reader, &mut writer, code).await;
         }
-        tracing::info!(agent = %self.link.agent.name, link = %self.link.id, code = code.map(CloseCode::code), "agent disconnected");
+        tracing::info!(agent = %link.agent.name, link = %link.id, code = code.map(CloseCode::code), "agent disconnected");
     }
 }

@@ -55,6 +55,9 @@ pub(crate) async fn issue(
     let mut command = draft(shared, requester, project, &request, &task, (id, agent_id));
     command.claim_for = link.as_ref().map(|link| link.id);
     let issued = shared.store.issue_command(command).await;
+    if let (Err(_), Some(link)) = (&issued, &link) {
+        shared.dispatcher.lose_if_over(shared, link).await;
+    }
     match issued.inspect_err(|_| shared.hub.doubts().of(project))? {
         IssueOutcome::Issued(row) => {
             match link.filter(|_| row.state == CommandState::Dispatched) {
