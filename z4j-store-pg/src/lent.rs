@@ -8,6 +8,9 @@ use tokio::runtime::Handle;
 
 use crate::fault::Fault;
 
+/// How long a server may take to say that it is still there.
+const RETURN_WAIT: Duration = Duration::from_secs(2);
+
 /// Given back with its end, unless nobody knows what the connection is in the middle of: then it is closed, which rolls back.
 pub(crate) struct Lent {
     /// There until the end.
@@ -82,7 +85,13 @@ impl Drop for Lent {
             return;
         };
         match (self.end, Handle::try_current()) {
-            (End::Sound, _) => {}
+            // The pool asks the server whether it is still there, without a limit of its own (sqlx 0.9, where dropping the connection
+            // spawns just this): on a way that swallows answers its place would be gone until the kernel gives up.
+            (End::Sound, Ok(runtime)) => {
+                let back = conn.return_to_pool();
+                runtime.spawn(tokio::time::timeout(RETURN_WAIT, back));
+            }
+            (End::Sound, Err(_)) => {}
             // The pool reads what is still to come without a limit of its own (sqlx 0.9). Not closed at once: whoever leaves again
             // and again in the middle of a slow search would have the server run any number of them.
             (End::BrokenOff, Ok(runtime)) => {

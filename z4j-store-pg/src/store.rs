@@ -27,6 +27,8 @@ use crate::tasks::Mover;
 const CONFLICTS_MAX: u32 = 5;
 /// Longest first wait before such a try; it grows with each.
 const CONFLICT_WAIT: Duration = Duration::from_millis(10);
+/// How long connections may take to say goodbye.
+const CLOSE_WAIT: Duration = Duration::from_millis(500);
 /// A read is stopped by the server; this much later it counts as lost.
 const READ_GRACE: Duration = Duration::from_secs(1);
 
@@ -90,12 +92,13 @@ impl PgStore {
             .map_err(|fault| fault.during("open database"))
     }
 
-    /// Closes every connection. Later calls fail as `Unavailable`.
+    /// Closes every connection, or lets go of it after half a second. Later calls fail as `Unavailable`.
     pub async fn close(&self) {
         self.inner.listener.stop();
         self.inner.ingest.close();
         self.inner.mover.stop();
-        self.inner.pool.close().await;
+        // Waits for every connection that is lent, also for one whose server does not answer.
+        let _ = tokio::time::timeout(CLOSE_WAIT, self.inner.pool.close()).await;
     }
 
     pub(crate) fn env(&self) -> &Env {

@@ -18,7 +18,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -82,6 +82,7 @@ pub async fn serve(listener: TcpListener, brain: Brain, stop: CancellationToken)
             }
         }
     };
+    let end = Instant::now() + DRAIN_WAIT;
     drop(listener);
     server.stop.cancel();
     server.connections.close();
@@ -93,7 +94,7 @@ pub async fn serve(listener: TcpListener, brain: Brain, stop: CancellationToken)
         server.connections.wait().await;
         web.writes.done().await;
     };
-    if timeout(DRAIN_WAIT, drained).await.is_err() {
+    if timeout_at(end, drained).await.is_err() {
         tracing::warn!(
             open = server.connections.len(),
             "connections were cut after ten seconds"
