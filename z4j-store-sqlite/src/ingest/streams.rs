@@ -1,8 +1,9 @@
 //! Resumable streams: where each stands, and what of it was declared lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
+use z4j_core::id::{AgentId, StreamId};
 use z4j_core::limits::STREAMS_PER_AGENT_MAX;
 use z4j_core::store::{StreamGap, StreamKey, StreamSegment};
 use z4j_core::time::Timestamp;
@@ -18,6 +19,7 @@ pub(super) fn advance(
     at: Timestamp,
 ) -> Result<(), Fault> {
     let mut positions: BTreeMap<StreamKey, (i64, u64)> = BTreeMap::new();
+    let mut began = BTreeSet::new();
     for segment in segments {
         let (project, position) = match positions.get(&segment.key) {
             Some(known) => *known,
@@ -29,6 +31,7 @@ pub(super) fn advance(
                 let found = find(tx.db, project, &segment.key)?;
                 if found.is_none() {
                     begin(tx.db, project, &segment.key, at)?;
+                    began.insert(segment.key.agent_id);
                 }
                 (project, found.unwrap_or(0))
             }
@@ -44,15 +47,19 @@ pub(super) fn advance(
         "UPDATE streams SET position = ?4, at = max(at, ?5)
          WHERE project = ?1 AND agent_id = ?2 AND stream_id = ?3",
     )?;
-    for (key, (project, position)) in positions {
+    for (key, (project, position)) in &positions {
         let (agent, stream) = (key.agent_id.as_bytes(), key.stream_id.as_bytes());
         update.execute(params![
             project,
             agent.as_slice(),
             stream.as_slice(),
-            row::signed(position),
+            row::signed(*position),
             at.as_micros()
         ])?;
+    }
+    let of_batch: BTreeSet<StreamId> = positions.keys().map(|key| key.stream_id).collect();
+    for agent in began {
+        trim(tx.db, agent, &of_batch)?;
     }
     Ok(())
 }
@@ -69,7 +76,7 @@ fn find(db: &Connection, project: i64, key: &StreamKey) -> Result<Option<u64>, F
     Ok(found.optional()?)
 }
 
-/// Makes the row of a new stream, in place of the one of its agent that moved longest ago if there are too many.
+/// Makes the row of a new stream.
 fn begin(db: &Connection, project: i64, key: &StreamKey, at: Timestamp) -> Result<(), Fault> {
     let (agent, stream) = (key.agent_id.as_bytes(), key.stream_id.as_bytes());
     let mut insert = db.prepare_cached(
@@ -81,16 +88,31 @@ fn begin(db: &Connection, project: i64, key: &StreamKey, at: Timestamp) -> Resul
         stream.as_slice(),
         at.as_micros()
     ])?;
-    let mut trim = db.prepare_cached(
-        "DELETE FROM streams WHERE agent_id = ?1 AND stream_id <> ?2 AND at <= (
-             SELECT at FROM streams WHERE agent_id = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?3
+    Ok(())
+}
+
+/// An agent that has too many streams loses those that moved longest ago, never one of the batch.
+fn trim(db: &Connection, agent: AgentId, of_batch: &BTreeSet<StreamId>) -> Result<(), Fault> {
+    let mut oldest = db.prepare_cached(
+        "SELECT project, stream_id FROM streams WHERE agent_id = ?1 AND at <= (
+             SELECT at FROM streams WHERE agent_id = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2
          )",
     )?;
-    trim.execute(params![
-        agent.as_slice(),
-        stream.as_slice(),
-        STREAMS_PER_AGENT_MAX
-    ])?;
+    let agent = agent.as_bytes().as_slice();
+    let oldest: Vec<(i64, StreamId)> = oldest
+        .query_map(params![agent, STREAMS_PER_AGENT_MAX], |row| {
+            let stream = row::id(row, "stream_id", StreamId::from_slice)?;
+            Ok((row.get("project")?, stream))
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut forget = db.prepare_cached(
+        "DELETE FROM streams WHERE project = ?1 AND agent_id = ?2 AND stream_id = ?3",
+    )?;
+    for (project, stream) in oldest {
+        if !of_batch.contains(&stream) {
+            forget.execute(params![project, agent, stream.as_bytes().as_slice()])?;
+        }
+    }
     Ok(())
 }
 

@@ -58,6 +58,8 @@ cases! {$;
     streams::gap_takes_nothing_that_is_stored;
     /// A stream that was forgotten begins anew, without what was declared of it.
     streams::forgotten_stream_begins_anew;
+    /// A stream that moves in a batch is not the one that makes room for a new stream of the batch.
+    streams::stream_of_the_batch_is_not_forgotten;
     /// Streams of other agents, projects and names are apart.
     streams::streams_are_apart;
     /// Parts of a stream that come in at once leave no hole.

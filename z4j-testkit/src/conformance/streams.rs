@@ -155,6 +155,40 @@ pub(super) async fn forgotten_stream_begins_anew(store: &dyn Store) {
     assert_eq!(bounds, [(1, 5)]);
 }
 
+pub(super) async fn stream_of_the_batch_is_not_forgotten(store: &dyn Store) {
+    let scene = Scene::set(store).await;
+    let key = stream(&scene, 1);
+    let at = |seconds, segments| {
+        let mut batch = batch_of(&scene, segments);
+        batch.received_at = at_s(seconds);
+        batch
+    };
+    let first = store.ingest(at(20, vec![events(key, 1, 3)])).await;
+    let _ = first.expect("the stream begins at 1");
+    let others = 1..u128::from(STREAMS_PER_AGENT_MAX);
+    let others = others.map(|number| events(stream(&scene, 1_000 + number), 1, 1));
+    let begun = store.ingest(at(30, others.collect())).await;
+    let _ = begun.expect("an agent may have so many streams");
+    let one_more = vec![
+        events(key, 4, 4),
+        events(stream(&scene, 5_000), 1, 1),
+        gap(key, 5, 6),
+    ];
+    // The clock was set back meanwhile.
+    let both = store.ingest(at(10, one_more)).await;
+    let _ = both.expect("the oldest stream goes on beside a new one");
+    assert_eq!(
+        position(store, key).await,
+        6,
+        "a stream that moves in the batch is not the one that moved longest ago"
+    );
+    let gaps = store.stream_gaps(key, 10).await.expect("the gaps");
+    let bounds: Vec<_> = gaps.iter().map(|gap| (gap.first, gap.last)).collect();
+    assert_eq!(bounds, [(5, 6)]);
+    let new = position(store, stream(&scene, 5_000)).await;
+    assert_eq!(new, 1, "nor is the new one");
+}
+
 pub(super) async fn streams_are_apart(store: &dyn Store) {
     let scene = Scene::set(store).await;
     let mine = stream(&scene, 1);

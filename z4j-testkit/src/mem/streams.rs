@@ -1,6 +1,6 @@
 //! Resumable streams.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use z4j_core::id::AgentId;
 use z4j_core::limits::STREAMS_PER_AGENT_MAX;
@@ -47,9 +47,10 @@ pub(super) fn moved(
     Ok(moved)
 }
 
-/// Writes what [`moved`] gave, and forgets the streams of an agent that moved longest ago if it has too many.
+/// Writes what [`moved`] gave, and forgets the streams of an agent that moved longest ago if it has too many, never one of these.
 pub(super) fn write(db: &mut Db, moved: BTreeMap<StreamKey, Stream>) {
-    let agents: Vec<AgentId> = moved.keys().map(|key| key.agent_id).collect();
+    let of_batch: BTreeSet<StreamKey> = moved.keys().copied().collect();
+    let agents: BTreeSet<AgentId> = moved.keys().map(|key| key.agent_id).collect();
     db.streams.extend(moved);
     for agent in agents {
         let of_agent = db.streams.iter().filter(|(key, _)| key.agent_id == agent);
@@ -57,7 +58,11 @@ pub(super) fn write(db: &mut Db, moved: BTreeMap<StreamKey, Stream>) {
         by_age.sort_unstable();
         let kept_max = usize::try_from(STREAMS_PER_AGENT_MAX).unwrap_or(usize::MAX);
         let surplus = by_age.len().saturating_sub(kept_max);
-        for (_, key) in by_age.into_iter().take(surplus) {
+        by_age.truncate(surplus);
+        for (_, key) in by_age {
+            if of_batch.contains(&key) {
+                continue;
+            }
             db.streams.remove(&key);
         }
     }
