@@ -46,6 +46,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "grams of beginnings and runs",
         sql: include_str!("../migrations/0005_grams_of_beginnings_and_runs.sql"),
     },
+    Migration {
+        version: 6,
+        name: "lists by two and three names",
+        sql: include_str!("../migrations/0006_lists_by_two_and_three_names.sql"),
+    },
 ];
 
 /// What a migration did.

@@ -8,7 +8,7 @@ use crate::cursor;
 use crate::db::Db;
 use crate::fault::Fault;
 
-use super::estimate::rows_at_most;
+use super::estimate::gathering;
 use super::links;
 use super::order::{self, Part, Position};
 use super::receipt;
@@ -20,8 +20,14 @@ use super::walk::Walk;
 
 /// Rows that are looked at along the order before another way is thought of.
 pub(super) const WINDOW_ROWS: u32 = 2_000;
+/// The same of an order by run time, whose rows lie all over the table.
+const RUN_WINDOW_ROWS: u32 = 500;
+/// What such a row costs, in rows that are gathered in the order of their changes, which is nearly that of the table.
+const RUN_ROW_COST: u32 = 2;
 /// Rows of a second look.
 const WIDE_WINDOW_ROWS_MAX: u32 = 150_000;
+/// Pages that are looked at first along the order of change for a list by receipt, when all that is looked at matches.
+const EXACT_RECEIPT_PAGES: u32 = 4;
 /// Rows of a second look along the order of change, for a list by receipt.
 const RECEIPT_ROWS_MAX: u32 = 20_000;
 /// Rows that are read to gather all that match; beyond, the database is left to choose.
@@ -106,11 +112,19 @@ async fn rows(
         return run(db, &Step::Exact.sql(walk, wanted)).await;
     }
     if receipt::is_way_of(walk) {
+        if receipt::is_exact(walk) {
+            // What is looked at matches, so that a page is among the first unless tasks run long.
+            let few = wanted.saturating_mul(EXACT_RECEIPT_PAGES);
+            let found = receipt::look(db, walk, few, wanted).await?;
+            if found.is_all || found.tasks.len() >= wanted as usize {
+                return Ok(found.tasks);
+            }
+        }
         let found = receipt::look(db, walk, WINDOW_ROWS, wanted).await?;
         if found.is_all || found.tasks.len() >= wanted as usize {
             return Ok(found.tasks);
         }
-        let needed = rows_needed(found.tasks.len(), wanted);
+        let needed = rows_needed((found.tasks.len(), WINDOW_ROWS), wanted);
         if needed <= RECEIPT_ROWS_MAX {
             let found = receipt::look(db, walk, needed, wanted).await?;
             if found.is_all || found.tasks.len() >= wanted as usize {
@@ -118,22 +132,26 @@ async fn rows(
             }
         }
     }
-    let gathered = rows_at_most(db, walk).await?;
-    if gathered <= WINDOW_ROWS {
+    let gathering = gathering(db, walk).await?;
+    if gathering.at_most <= WINDOW_ROWS {
         return run(db, &Step::Gathered.sql(walk, wanted)).await;
     }
-    let (seen, found) = look(db, walk, WINDOW_ROWS, wanted).await?;
-    if found.len() >= wanted as usize || seen < WINDOW_ROWS {
+    let (window, cost) = match walk.part {
+        Part::Ran => (RUN_WINDOW_ROWS, RUN_ROW_COST),
+        _ => (WINDOW_ROWS, 1),
+    };
+    let (seen, found) = look(db, walk, window, wanted).await?;
+    if found.len() >= wanted as usize || seen < window {
         return Ok(found);
     }
-    let needed = rows_needed(found.len(), wanted);
-    if needed <= WIDE_WINDOW_ROWS_MAX && needed <= gathered {
+    let needed = rows_needed((found.len(), window), wanted);
+    if needed <= WIDE_WINDOW_ROWS_MAX && needed.saturating_mul(cost) <= gathering.likely {
         let (seen, found) = look(db, walk, needed, wanted).await?;
         if found.len() >= wanted as usize || seen < needed {
             return Ok(found);
         }
     }
-    let step = if gathered <= GATHER_ROWS_MAX {
+    let step = if gathering.likely <= GATHER_ROWS_MAX {
         Step::Gathered
     } else {
         Step::Free
@@ -141,10 +159,10 @@ async fn rows(
     run(db, &step.sql(walk, wanted)).await
 }
 
-/// Rows along the order that hold `wanted` matches, when [`WINDOW_ROWS`] held `found`, with a half more for luck.
-fn rows_needed(found: usize, wanted: u32) -> u32 {
+/// Rows along the order that hold `wanted` matches, when some `looked_at` held `found`, with a half more for luck.
+fn rows_needed((found, looked_at): (usize, u32), wanted: u32) -> u32 {
     let found = u32::try_from(found).unwrap_or(u32::MAX);
-    let rows = WINDOW_ROWS.saturating_mul(wanted).saturating_mul(3);
+    let rows = looked_at.saturating_mul(wanted).saturating_mul(3);
     rows.checked_div(found.saturating_mul(2))
         .unwrap_or(u32::MAX)
 }

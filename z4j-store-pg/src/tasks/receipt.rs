@@ -37,6 +37,11 @@ pub(super) fn is_way_of(walk: &Walk<'_>) -> bool {
     walk.part == Part::Received && along_change(walk, walk.filter).is_some_and(|way| way.has_key())
 }
 
+/// Whether the index by change holds every condition.
+pub(super) fn is_exact(walk: &Walk<'_>) -> bool {
+    along_change(walk, walk.filter).is_some_and(|way| way.is_exact())
+}
+
 /// Looks at `rows` tasks along the order of change and at as many that are apart.
 pub(super) async fn look(
     db: &mut Db<'_>,

@@ -97,11 +97,25 @@ impl<'a> Walk<'a> {
     /// All conditions at once, and the way to the rows is the database's choice.
     pub(super) fn all(&self, sql: &mut Sql, columns: &str) {
         let mut conditions = vec![self.owner(sql)];
-        conditions.extend(self.every_condition(sql));
+        conditions.extend(self.conditions(sql, &[About::Membership]));
+        conditions.extend(self.keyset(sql));
+        let names = [&self.filter.name, &self.filter.queue, &self.filter.worker];
+        let has_name = names.into_iter().any(Option::is_some);
+        conditions.extend(self.membership(has_name).map(str::to_owned));
         sql.push(&format!(
             "SELECT {columns} FROM tasks WHERE {}",
             conditions.join(" AND ")
         ));
+    }
+
+    /// What makes a row a member. `is_apart` is for whoever has a better index than that of the members: the database takes theirs
+    /// whenever the condition names it, although it reads all members of a state.
+    fn membership(&self, is_apart: bool) -> Option<&'static str> {
+        match self.part {
+            Part::NotEnded if is_apart => None,
+            Part::NotRan if is_apart => Some("coalesce(runtime_ms, -1) < 0"),
+            part => part.membership(),
+        }
     }
 
     pub(super) fn order(&self, limit: u32) -> String {
@@ -122,33 +136,27 @@ impl<'a> Walk<'a> {
     pub(super) fn rest(&self, sql: &mut Sql) -> Vec<String> {
         let mut held = vec![];
         match self.part {
-            Part::Changed { .. } | Part::Ended => {
-                held.extend([About::States, About::Window]);
-                held.extend(self.key().map(|(about, _, _)| about));
-            }
-            Part::Received | Part::Ran => {
-                held.extend([About::Membership, About::States]);
-                held.extend(self.key().map(|(about, _, _)| about));
-            }
+            Part::Changed { .. } | Part::Ended => held.extend([About::States, About::Window]),
+            Part::Received | Part::Ran => held.extend([About::Membership, About::States]),
             Part::NotRan | Part::NotEnded => {
                 held.extend([About::Membership, About::States, About::Engine]);
             }
             Part::NotReceived => held.push(About::Engine),
         }
+        held.extend(self.keys().into_iter().map(|(about, _, _)| about));
         self.conditions(sql, &held)
     }
 
     /// The conditions of each range of the index.
     fn ranges(&self, sql: &mut Sql) -> Vec<Vec<String>> {
         let mut start = vec![self.owner(sql)];
-        let key = self.key();
-        if let Some((_, column, value)) = key {
+        for (_, column, value) in self.keys() {
             start.push(format!("{column} = {}", sql.mark(Value::text(value))));
         }
         match self.part {
             Part::Changed { .. } | Part::Ended => {
                 start.extend(self.window(sql));
-                self.split_by_state(sql, &start, key.is_some())
+                self.split_by_state(sql, &start, self.has_key())
             }
             Part::Received | Part::Ran => {
                 start.extend(self.part.membership().map(str::to_owned));
@@ -184,27 +192,32 @@ impl<'a> Walk<'a> {
         ranges
     }
 
-    /// Whether the index of the walk is led by a name, worker or queue of the filter.
-    pub(super) fn has_key(&self) -> bool {
-        self.key().is_some()
+    /// Whether a time window is asked for.
+    pub(super) const fn has_window(&self) -> bool {
+        self.filter.since.is_some() || self.filter.until.is_some()
     }
 
-    /// The exact condition that leads the index of the walk.
-    fn key(&self) -> Option<(About, &'static str, &'a str)> {
+    /// Whether the index of the walk is led by a name, worker or queue of the filter.
+    pub(super) fn has_key(&self) -> bool {
+        !self.keys().is_empty()
+    }
+
+    /// The exact conditions that the index of the walk holds: one that leads it, and those that it passes others over by.
+    fn keys(&self) -> Vec<(About, &'static str, &'a str)> {
         let filter = self.filter;
-        let keys = [
-            (About::Name, "name", &filter.name),
-            (About::Worker, "worker", &filter.worker),
-            (About::Queue, "queue", &filter.queue),
-        ];
-        let led = match self.part {
-            Part::Changed { .. } | Part::Ended => 3,
-            Part::Ran => 2,
-            Part::Received | Part::NotRan | Part::NotEnded | Part::NotReceived => 0,
-        };
-        keys.into_iter()
-            .take(led)
-            .find_map(|(about, column, value)| Some((about, column, value.as_deref()?)))
+        let of =
+            |about, column, value: &'a Option<String>| Some((about, column, value.as_deref()?));
+        let name = of(About::Name, "name", &filter.name);
+        let queue = of(About::Queue, "queue", &filter.queue);
+        let worker = of(About::Worker, "worker", &filter.worker);
+        match self.part {
+            Part::Changed { .. } | Part::Ended | Part::Ran if worker.is_some() => {
+                [worker, name, queue].into_iter().flatten().collect()
+            }
+            Part::Changed { .. } | Part::Ended => [name, queue].into_iter().flatten().collect(),
+            Part::Ran => name.into_iter().collect(),
+            Part::Received | Part::NotRan | Part::NotEnded | Part::NotReceived => Vec::new(),
+        }
     }
 
     pub(super) fn owner(&self, sql: &mut Sql) -> String {

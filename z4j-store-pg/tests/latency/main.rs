@@ -1,7 +1,7 @@
 //! How long lists and searches take on a large database, measured through the store.
 //!
 //! Ignored: it needs a database that somebody filled (docs/scaling.md says how) in `Z4J_LATENCY_URL`, and its project in
-//! `Z4J_LATENCY_PROJECT`; `Z4J_LATENCY_ONLY` names one part (searches, lists, pairs, numbers). It prints one line for each
+//! `Z4J_LATENCY_PROJECT`; `Z4J_LATENCY_ONLY` names one part (searches, lists, pairs, triples, numbers). It prints one line for each
 //! kind of query and asserts nothing about time.
 
 #![allow(
@@ -16,6 +16,7 @@
     reason = "a measurement that prints what it measured"
 )]
 
+mod combined;
 mod searches;
 
 use std::time::{Duration, Instant};
@@ -154,7 +155,10 @@ async fn lists_and_searches_of_a_large_project() {
         lists(&bench).await;
     }
     if is_asked("pairs") {
-        pairs(&bench).await;
+        combined::pairs(&bench).await;
+    }
+    if is_asked("triples") {
+        combined::triples(&bench).await;
     }
     if is_asked("numbers") {
         numbers(&bench).await;
@@ -247,65 +251,6 @@ async fn lists(bench: &Bench) {
                 &by(|filter, value| filter.worker = Some(value), &facets.workers),
             ),
             ("time window", &windows),
-        ] {
-            bench
-                .measure(&format!("{what}, by {name}"), sort, filters)
-                .await;
-        }
-    }
-}
-
-async fn pairs(bench: &Bench) {
-    let facets = facets(bench).await;
-    let none = TaskFilter::default();
-    let mut name_state = Vec::new();
-    let mut name_worker = Vec::new();
-    let mut queue_state = Vec::new();
-    let mut name_queue = Vec::new();
-    let mut queue_worker = Vec::new();
-    for (index, name) in facets.names.iter().enumerate() {
-        let name = Some(name.value.clone());
-        for state in [TaskState::Failure, TaskState::Started, TaskState::Lost] {
-            name_state.push(TaskFilter {
-                name: name.clone(),
-                states: vec![state],
-                ..none.clone()
-            });
-        }
-        let worker = &facets.workers[index % facets.workers.len()];
-        name_worker.push(TaskFilter {
-            name: name.clone(),
-            worker: Some(worker.value.clone()),
-            ..none.clone()
-        });
-        let queue = facets.queues.get(index % facets.queues.len());
-        name_queue.push(TaskFilter {
-            name,
-            queue: queue.map(|queue| queue.value.clone()),
-            ..none.clone()
-        });
-        queue_worker.push(TaskFilter {
-            queue: queue.map(|queue| queue.value.clone()),
-            worker: Some(worker.value.clone()),
-            ..none.clone()
-        });
-    }
-    for queue in &facets.queues {
-        for state in [TaskState::Failure, TaskState::Received] {
-            queue_state.push(TaskFilter {
-                queue: Some(queue.value.clone()),
-                states: vec![state],
-                ..none.clone()
-            });
-        }
-    }
-    for (name, sort) in SORTS {
-        for (what, filters) in [
-            ("name and state", &name_state),
-            ("name and worker", &name_worker),
-            ("queue and state", &queue_state),
-            ("name and queue", &name_queue),
-            ("queue and worker", &queue_worker),
         ] {
             bench
                 .measure(&format!("{what}, by {name}"), sort, filters)

@@ -75,6 +75,21 @@ fn filters() -> Vec<TaskFilter> {
             filters.push(filter);
         }
     }
+    let three = TaskFilter {
+        name: some("app.n3"),
+        queue: some("q1"),
+        worker: some("w1"),
+        ..TaskFilter::default()
+    };
+    filters.push(TaskFilter {
+        states: vec![TaskState::Failure],
+        ..three.clone()
+    });
+    filters.push(TaskFilter {
+        since: Some(Timestamp::from_micros(1_795_199_000_000_000)),
+        ..three.clone()
+    });
+    filters.push(three);
     filters.push(TaskFilter {
         states: TaskState::ALL.to_vec(),
         name: some("app.n0"),
@@ -139,11 +154,10 @@ pub(super) fn shapes() -> Vec<(String, Rule, Sql)> {
 /// Whether a list can come to run this step.
 fn is_run(step: Step, walk: &Walk<'_>) -> bool {
     let is_search = walk.filter.search.is_some();
-    let has_window = walk.filter.since.is_some() || walk.filter.until.is_some();
     match step {
         Step::Exact => !is_search && walk.is_exact(),
         Step::Free | Step::Window { .. } | Step::Gathered => !is_search && !walk.is_exact(),
-        Step::Counted => !is_search && !walk.is_exact() && has_window,
+        Step::Counted => !is_search && !walk.is_exact() && walk.has_window(),
         Step::Records => is_search,
     }
 }
@@ -186,6 +200,7 @@ pub(super) fn others() -> Vec<(String, Rule, Sql)> {
             estimate::COUNT,
             vec![project(), words("name"), words("app.n3")],
         ),
+        (estimate::SPAN, vec![project()]),
         (numbers::SELECT_STATES, vec![project()]),
         (
             numbers::SELECT_MINUTES,

@@ -1,0 +1,10 @@
+-- Lists of a name together with a queue, and of a worker together with a name, a queue or both: what is not asked for is passed over
+-- in the index, without a look at the row. Before, a page of three filters read up to 160,000 rows from all over the table, and
+-- was stopped after 5 s when cold. An entry has 2,700 bytes at most, so the three names of a task have less than that together.
+DROP INDEX tasks_by_name;
+CREATE INDEX tasks_by_name ON tasks (project_id, name, state, state_at, queue) WHERE name IS NOT NULL;
+DROP INDEX tasks_by_worker;
+CREATE INDEX tasks_by_worker ON tasks (project_id, worker, state, state_at, name, queue) WHERE worker IS NOT NULL;
+DROP INDEX tasks_by_worker_and_runtime;
+CREATE INDEX tasks_by_worker_and_runtime ON tasks (project_id, worker, state, runtime_ms, name, queue)
+    WHERE worker IS NOT NULL AND runtime_ms IS NOT NULL;
