@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection, PgConnection, PgPool, Postgres, SqlStr, Transaction};
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres, SqlStr, Transaction};
 use tokio::runtime::Handle;
 
 use crate::fault::Fault;
@@ -84,25 +84,22 @@ impl Drop for Lent {
         let Some(mut conn) = self.conn.take() else {
             return;
         };
-        match (self.end, Handle::try_current()) {
-            // The pool asks the server whether it is still there, without a limit of its own (sqlx 0.9, where dropping the connection
-            // spawns just this): on a way that swallows answers its place would be gone until the kernel gives up.
-            (End::Sound, Ok(runtime)) => {
+        let limit = match self.end {
+            End::Sound => RETURN_WAIT,
+            // Not closed at once: whoever leaves again and again in the middle of a slow search would have the server run any
+            // number of them.
+            End::BrokenOff => self.limit,
+            End::Unsure => Duration::ZERO,
+        };
+        match Handle::try_current() {
+            // The pool reads what is still to come and asks the server whether it is there, without a limit of its own (sqlx 0.9,
+            // where dropping the connection spawns just this): on a way that swallows answers its place would be gone until
+            // the kernel gives up.
+            Ok(runtime) if !limit.is_zero() => {
                 let back = conn.return_to_pool();
-                runtime.spawn(tokio::time::timeout(RETURN_WAIT, back));
+                runtime.spawn(tokio::time::timeout(limit, back));
             }
-            (End::Sound, Err(_)) => {}
-            // The pool reads what is still to come without a limit of its own (sqlx 0.9). Not closed at once: whoever leaves again
-            // and again in the middle of a slow search would have the server run any number of them.
-            (End::BrokenOff, Ok(runtime)) => {
-                let limit = self.limit;
-                runtime.spawn(async move {
-                    if tokio::time::timeout(limit, conn.ping()).await.is_err() {
-                        conn.close_on_drop();
-                    }
-                });
-            }
-            (End::BrokenOff | End::Unsure, _) => conn.close_on_drop(),
+            _ => conn.close_on_drop(),
         }
     }
 }

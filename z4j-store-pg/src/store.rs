@@ -92,13 +92,15 @@ impl PgStore {
             .map_err(|fault| fault.during("open database"))
     }
 
-    /// Closes every connection, or lets go of it after half a second. Later calls fail as `Unavailable`.
+    /// Closes every connection; waits for that half a second at most. Later calls fail as `Unavailable`.
     pub async fn close(&self) {
         self.inner.listener.stop();
         self.inner.ingest.close();
         self.inner.mover.stop();
         // Waits for every connection that is lent, also for one whose server does not answer.
-        let _ = tokio::time::timeout(CLOSE_WAIT, self.inner.pool.close()).await;
+        let pool = self.inner.pool.clone();
+        let closing = tokio::spawn(async move { pool.close().await });
+        let _ = tokio::time::timeout(CLOSE_WAIT, closing).await;
     }
 
     pub(crate) fn env(&self) -> &Env {

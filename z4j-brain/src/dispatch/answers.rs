@@ -58,16 +58,24 @@ impl Late {
         true
     }
 
-    fn pop(&mut self) -> Option<Answered> {
+    /// The one that has waited longest. Its room is not free before it is settled.
+    fn pop(&mut self) -> Option<(Answered, Room)> {
         let answered = self.waiting.pop_front()?;
-        self.bytes -= answered.bytes();
-        if let Entry::Occupied(mut of_agent) = self.bytes_of.entry(answered.agent.agent_id) {
-            *of_agent.get_mut() -= answered.bytes();
+        let room = Room {
+            agent: answered.agent.agent_id,
+            bytes: answered.bytes(),
+        };
+        Some((answered, room))
+    }
+
+    fn free(&mut self, room: Room) {
+        self.bytes -= room.bytes;
+        if let Entry::Occupied(mut of_agent) = self.bytes_of.entry(room.agent) {
+            *of_agent.get_mut() -= room.bytes;
             if *of_agent.get() == 0 {
                 of_agent.remove();
             }
         }
-        Some(answered)
     }
 }
 
@@ -75,6 +83,15 @@ impl Late {
 struct Offer<'a> {
     answers: &'a Answers,
     answered: Option<Answered>,
+    /// What it takes of the room for those that wait, if it has waited: it can always go back.
+    room: Option<Room>,
+}
+
+/// Whose answer takes how many bytes.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    agent: AgentId,
+    bytes: usize,
 }
 
 impl Answers {
@@ -83,6 +100,7 @@ impl Answers {
         let mut offer = Offer {
             answers: self,
             answered: Some(answered),
+            room: None,
         };
         offer.make(shared).await;
     }
@@ -109,11 +127,12 @@ impl Answers {
     /// Offers the one that has waited longest: behind the others if it goes on waiting, since what holds it up may be its own.
     /// Whether the store has answered; `None` if nothing waits.
     async fn offer_late(&self, shared: &Shared) -> Option<bool> {
-        let answered = self.pop()?;
+        let (answered, room) = self.lock().pop()?;
         let project = answered.agent.project_id;
         let mut offer = Offer {
             answers: self,
             answered: Some(answered),
+            room: Some(room),
         };
         let is_answered = offer.make_late(shared).await;
         if is_answered {
@@ -132,8 +151,9 @@ impl Answers {
         }
     }
 
-    fn pop(&self) -> Option<Answered> {
-        self.lock().pop()
+    fn put_back(&self, answered: Answered) {
+        self.lock().waiting.push_back(answered);
+        self.wake.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, Late> {
@@ -191,8 +211,11 @@ impl Offer<'_> {
 
 impl Drop for Offer<'_> {
     fn drop(&mut self) {
-        if let Some(answered) = self.answered.take() {
-            self.answers.push(answered);
+        match (self.answered.take(), self.room) {
+            (Some(answered), None) => self.answers.push(answered),
+            (Some(answered), Some(_)) => self.answers.put_back(answered),
+            (None, Some(room)) => self.answers.lock().free(room),
+            (None, None) => {}
         }
     }
 }
@@ -248,9 +271,13 @@ mod tests {
         assert!(bytes <= limits::LATE_ANSWER_BYTES_PER_AGENT_MAX);
         assert!(bytes > limits::LATE_ANSWER_BYTES_PER_AGENT_MAX / 2);
         assert!(late.push(&mut Some(answered(2))));
-        assert!(late.pop().is_some());
+        let (_, room) = late.pop().unwrap();
+        assert!(!late.push(&mut Some(answered(1))), "the first may go back");
+        late.free(room);
         assert!(late.push(&mut Some(answered(1))), "there is room again");
-        while late.pop().is_some() {}
+        while let Some((_, room)) = late.pop() {
+            late.free(room);
+        }
         assert_eq!((late.bytes, late.bytes_of.len()), (0, 0));
     }
 }

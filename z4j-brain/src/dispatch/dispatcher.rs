@@ -100,8 +100,8 @@ impl Dispatcher {
         let mut hints = shared.store.wakeups(Topic::Commands);
         let mut has_hints = true;
         while !stop.is_cancelled() {
-            self.lose_again(shared).await;
-            sweep::sweep(shared).await;
+            // Side by side: one link that somebody holds up must not keep new commands waiting.
+            tokio::join!(self.lose_again(shared), sweep::sweep(shared));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}

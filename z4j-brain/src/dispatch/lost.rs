@@ -37,6 +37,8 @@ enum Outcome {
     Lost(Vec<CommandRow>),
     /// The store does not work at the moment.
     Waits,
+    /// The store works, but something is in the way of this one.
+    Held,
     /// A store that works refuses it.
     GivenUp,
 }
@@ -63,7 +65,7 @@ impl LostLinks {
     pub(super) async fn lose(&self, shared: &Shared, link: LostLink) -> Vec<CommandRow> {
         match self.begin(link).make(shared).await {
             Outcome::Lost(commands) => commands,
-            Outcome::Waits | Outcome::GivenUp => Vec::new(),
+            Outcome::Waits | Outcome::Held | Outcome::GivenUp => Vec::new(),
         }
     }
 
@@ -79,7 +81,7 @@ impl LostLinks {
             match self.begin(link).make(shared).await {
                 Outcome::Lost(commands) => changed.extend(commands),
                 Outcome::Waits => break,
-                Outcome::GivenUp => {}
+                Outcome::Held | Outcome::GivenUp => {}
             }
         }
         changed
@@ -107,7 +109,7 @@ impl Losing<'_> {
             Ok(commands) => Outcome::Lost(commands),
             Err(error) => failed(shared, link, &error).await,
         };
-        if !matches!(outcome, Outcome::Waits)
+        if !matches!(outcome, Outcome::Waits | Outcome::Held)
             && let Some(link) = self.link.take()
         {
             shared.reports.closed(link.close, &link.agent);
@@ -127,12 +129,13 @@ impl Drop for Losing<'_> {
 async fn failed(shared: &Shared, link: &LostLink, error: &StoreError) -> Outcome {
     shared.hub.doubts().of(link.agent.project_id);
     shared.metrics.store_fault(error.kind().as_str());
+    let is_sound = shared.store.probe(shared.env.now()).await.is_ok();
     // What a sound store refuses, it refuses again: the commands are left to their deadlines.
-    let waits = is_passing(error.kind()) || shared.store.probe(shared.env.now()).await.is_err();
-    tracing::warn!(link = %link.close.link_id, agent = %link.agent.name, error = %chain(error), waits, "the store did not take back the commands of a lost link");
-    if waits {
-        Outcome::Waits
-    } else {
-        Outcome::GivenUp
+    let is_refused = is_sound && !is_passing(error.kind());
+    tracing::warn!(link = %link.close.link_id, agent = %link.agent.name, error = %chain(error), is_refused, "the store did not take back the commands of a lost link");
+    match (is_sound, is_refused) {
+        (false, _) => Outcome::Waits,
+        (true, false) => Outcome::Held,
+        (true, true) => Outcome::GivenUp,
     }
 }

@@ -42,7 +42,8 @@ const HEADERS_WAIT: Duration = Duration::from_secs(10);
 const BUFFER_BYTES: usize = 64 << 10;
 /// After an accept failed for a reason that is not known to pass.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-const DRAIN_WAIT: Duration = Duration::from_secs(10);
+/// How long requests may take to end when the brain stops: less than ten seconds, so that there is time for the store's goodbye.
+const DRAIN_WAIT: Duration = Duration::from_secs(9);
 
 /// Runs a brain and serves it on a listener until `stop` is cancelled. Then it takes no connection, lets requests end while
 /// the brain closes its links, and returns after ten seconds at the latest.
@@ -97,7 +98,7 @@ pub async fn serve(listener: TcpListener, brain: Brain, stop: CancellationToken)
     if timeout_at(end, drained).await.is_err() {
         tracing::warn!(
             open = server.connections.len(),
-            "connections were cut after ten seconds"
+            "connections were cut after nine seconds"
         );
     }
     worked.map_err(io::Error::other)?.map_err(io::Error::other)

@@ -15,9 +15,9 @@ use crate::shared::Shared;
 
 // All of a stop takes less than ten seconds (`reliability.md` D16), also when nobody answers: drain, flush, close, flush, flush.
 /// How long committing what was read may take when the brain stops.
-const DRAIN_WAIT: Duration = Duration::from_secs(4);
+const DRAIN_WAIT: Duration = Duration::from_millis(3_500);
 /// How long links may take to hear that the brain stops.
-const CLOSE_WAIT: Duration = Duration::from_millis(2_500);
+const CLOSE_WAIT: Duration = Duration::from_secs(3);
 /// How long the last words to the store may take.
 const FLUSH_WAIT: Duration = Duration::from_secs(1);
 /// How often gathered reports are written.
