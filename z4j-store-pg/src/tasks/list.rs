@@ -46,13 +46,13 @@ pub(super) struct Request<'a> {
 pub(super) const SETTINGS: &str = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), \
     set_config('enable_seqscan', 'off', true), set_config('work_mem', '64MB', true)";
 
-/// Whether the page takes one statement for each part, along an index that holds every condition.
+/// Whether the page takes one statement for each part, whose best plan is the same for all values.
 pub(super) fn is_simple(request: &Request<'_>) -> bool {
-    let is_exact = |part: &Part| {
+    let is_simple = |part: &Part| {
         Walk::new(request.project, request.filter, *part, None)
-            .is_none_or(|walk| walk.is_exact() && !walk.has_search())
+            .is_none_or(|walk| walk.is_exact() && !walk.has_choice() && !walk.has_search())
     };
-    order::parts(request.sort).iter().all(is_exact)
+    order::parts(request.sort).iter().all(is_simple)
 }
 
 /// A page that may take several ways.
@@ -107,6 +107,12 @@ async fn rows(
 ) -> Result<Vec<TaskSummary>, Fault> {
     if walk.has_search() {
         return search::rows(db, clues, walk, wanted).await;
+    }
+    if (walk.has_choice() || receipt::has_choice(walk))
+        && gathering(db, walk).await?.at_most <= WINDOW_ROWS
+    {
+        // To pass over all of a frequent name, for a queue that has little of it, costs more than all tasks of that queue.
+        return run(db, &Step::Gathered.sql(walk, wanted)).await;
     }
     if walk.is_exact() {
         return run(db, &Step::Exact.sql(walk, wanted)).await;

@@ -37,6 +37,12 @@ pub(super) fn is_way_of(walk: &Walk<'_>) -> bool {
     walk.part == Part::Received && along_change(walk, walk.filter).is_some_and(|way| way.has_key())
 }
 
+/// Whether the list can be read this way by several indexes.
+pub(super) fn has_choice(walk: &Walk<'_>) -> bool {
+    walk.part == Part::Received
+        && along_change(walk, walk.filter).is_some_and(|way| way.has_choice())
+}
+
 /// Whether the index by change holds every condition.
 pub(super) fn is_exact(walk: &Walk<'_>) -> bool {
     along_change(walk, walk.filter).is_some_and(|way| way.is_exact())

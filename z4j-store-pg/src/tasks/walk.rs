@@ -202,6 +202,11 @@ impl<'a> Walk<'a> {
         !self.keys().is_empty()
     }
 
+    /// Whether several indexes lead to the rows, and which one is best hangs on how frequent the values are.
+    pub(super) fn has_choice(&self) -> bool {
+        self.keys().len() > 1
+    }
+
     /// The exact conditions that the index of the walk holds: one that leads it, and those that it passes others over by.
     fn keys(&self) -> Vec<(About, &'static str, &'a str)> {
         let filter = self.filter;

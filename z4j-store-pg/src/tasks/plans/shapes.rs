@@ -156,7 +156,8 @@ fn is_run(step: Step, walk: &Walk<'_>) -> bool {
     let is_search = walk.filter.search.is_some();
     match step {
         Step::Exact => !is_search && walk.is_exact(),
-        Step::Free | Step::Window { .. } | Step::Gathered => !is_search && !walk.is_exact(),
+        Step::Free | Step::Window { .. } => !is_search && !walk.is_exact(),
+        Step::Gathered => !is_search && (!walk.is_exact() || walk.has_choice()),
         Step::Counted => !is_search && !walk.is_exact() && walk.has_window(),
         Step::Records => is_search,
     }
