@@ -1,175 +1,163 @@
-//! Whether ingest slows down as the store grows: short measured slices over the wire, and between them the store is
-//! filled, so that millions of tasks take minutes. How fast it could be filled is printed too.
+//! Whether ingest slows down as the store grows: measured slices over the wire, and between them the store is filled, so
+//! that millions of tasks take minutes. How fast it could be filled is printed too.
+//!
+//! A machine is not as fast in one minute as in the next. So our own brain is measured in turns with a young one, which
+//! begins empty at each size on the same server: what both lose is the machine's, what only the grown one loses is decay.
 
 use std::time::Duration;
 
-use anyhow::Context;
-use z4j_core::env::Env;
-use z4j_core::id::AgentId;
-use z4j_core::time::Timestamp;
-
-use crate::credentials::Credentials;
-use crate::driver::Load;
+use crate::driver::{Load, Outcome};
+use crate::grown::Grown;
 use crate::ingest::{Options, closed_run, work};
-use crate::loader;
 use crate::meter::number;
-use crate::population::Population;
-use crate::ready::{OwnBrain, Ready};
+use crate::ready::Ready;
 use crate::report::Report;
-use crate::store_alone::Tenant;
 use crate::target::Target;
 
-/// Where slices are measured, in hundredths of the way.
-const POINTS: [u64; 7] = [2, 10, 20, 40, 60, 80, 100];
-const LOAD: Load = Load {
+pub(crate) const LOAD: Load = Load {
     connections: 50,
     events_per_frame: 1,
     time_max: Duration::ZERO,
 };
-/// Tasks that are sent at once to a brain that can only be filled over the wire.
-const WIRE_FILL_TASKS: u64 = 40_000;
 
-/// Measures every brain at every point, in turns.
+/// Measures every brain at every size, in turns.
 pub(crate) async fn run(
     options: &Options,
     targets: &[Target],
-    tasks: u64,
     report: &mut Report,
 ) -> anyhow::Result<()> {
+    let mut sizes = options.decay.clone();
+    sizes.sort_unstable();
     let mut growing = Vec::new();
     for target in targets {
-        growing.push(Grown::none(target, tasks).await?);
+        growing.push(Grown::none(target, sizes.last().copied().unwrap_or(0)).await?);
     }
-    for point in POINTS {
+    for tasks in sizes {
         for (target, grown) in targets.iter().zip(&mut growing) {
-            let filled = grown.fill(tasks * point / 100).await?;
-            let load = Load {
-                time_max: Duration::from_secs(options.seconds),
-                ..LOAD
-            };
-            let ready = grown.ready(target).await?;
-            let outcome = closed_run(&ready, load, work(options.tasks_single)).await?;
-            grown.stored += outcome.tasks;
-            let mut values = vec![
-                ("events_per_s", outcome.events_per_second()),
-                ("fill_events_per_s", filled),
-                ("tasks", number(grown.stored)),
-            ];
-            values.extend(outcome.costs.columns());
-            let name = format!("{} at {} tasks", target.name(), tasks * point / 100);
-            report.line(name, &values);
+            let filled = grown.fill(tasks).await?;
+            let name = format!("{} at {tasks} tasks", target.name());
+            let slices = slices(options, target, grown, &name, report).await?;
+            report.line(name, &summary(grown, &slices, filled));
         }
     }
+    report.note("events_per_s is that of all slices together, of_young_pct against those of a young brain, each measured right after one: what it falls by is decay, the rest is the machine");
+    report.note("the first slice at a size follows a checkpoint of the database, after which every page that is touched is written to the log whole");
     report.note("fill_events_per_s: our own stores are filled directly, two events per task, a foreign brain over 50 connections with 100 events per frame; 0 where nothing had to be filled");
     Ok(())
 }
 
-enum Growing {
-    Own(Box<Own>),
-    Foreign(Box<Ready>),
+/// One measurement of the grown brain, and of the young one.
+struct Slice {
+    grown: Measured,
+    young: Option<Measured>,
 }
 
-/// A brain and how much is in it.
-struct Grown {
-    brain: Growing,
-    stored: u64,
+struct Measured {
+    outcome: Outcome,
+    /// What the database wrote to its log meanwhile.
+    wal_bytes: Option<i64>,
 }
 
-struct Own {
-    brain: OwnBrain,
-    credentials: Vec<Credentials>,
-    tenant: Tenant,
-    population: Population,
-    filled: u64,
-}
-
-impl Grown {
-    /// A brain that stores nothing of this run yet.
-    async fn none(target: &Target, tasks: u64) -> anyhow::Result<Self> {
-        let brain = match target {
-            Target::Foreign(_) => Growing::Foreign(Box::new(target.ready(1).await?)),
-            Target::Own(own) => {
-                let mut brain = own.brain(None).await?;
-                brain.start()?;
-                let (admin, minted) = brain.agents(1).await?;
-                let tenant = Tenant {
-                    project: admin.project_id().await?.parse()?,
-                    agent: minted[0].agent_id.parse::<AgentId>()?,
-                };
-                let step_us = 8_000;
-                let now = Env::system().now().as_micros();
-                let span = i64::try_from(tasks * step_us)? + 10_000_000;
-                Growing::Own(Box::new(Own {
-                    brain,
-                    credentials: minted.into_iter().map(|agent| agent.credentials).collect(),
-                    tenant,
-                    population: Population {
-                        seed: u64::from_le_bytes(Env::system().secret_bytes::<8>()),
-                        start: Timestamp::from_micros(now - span),
-                        step_us,
-                        events_per_task: 2,
-                    },
-                    filled: 0,
-                }))
-            }
+async fn slices(
+    options: &Options,
+    target: &Target,
+    grown: &mut Grown,
+    name: &str,
+    report: &mut Report,
+) -> anyhow::Result<Vec<Slice>> {
+    let ready = grown.ready(target).await?;
+    let young = match target {
+        Target::Own(_) => Some(target.ready(1).await?),
+        Target::Foreign(_) => None,
+    };
+    if let Some(database) = grown.database() {
+        // The server would clean up after the filling during the slices.
+        database.tidy().await?;
+    }
+    let mut slices = Vec::new();
+    for round in 1..=options.rounds.max(1) {
+        let measured = measure(options, &ready, grown).await?;
+        grown.stored += measured.outcome.tasks;
+        let young = match &young {
+            Some(young) => Some(measure(options, young, grown).await?),
+            None => None,
         };
-        Ok(Self { brain, stored: 0 })
+        let slice = Slice {
+            grown: measured,
+            young,
+        };
+        report.line(format!("{name}, slice {round}"), &slice.values());
+        slices.push(slice);
     }
+    Ok(slices)
+}
 
-    /// Stores tasks until there are `tasks`; answers the rate.
-    async fn fill(&mut self, tasks: u64) -> anyhow::Result<f64> {
-        let missing = tasks.saturating_sub(self.stored);
-        if missing == 0 {
-            return Ok(0.0);
-        }
-        self.stored += missing;
-        match &mut self.brain {
-            Growing::Own(own) => own.fill(missing).await,
-            Growing::Foreign(ready) => {
-                let (mut events, mut seconds, mut left) = (0.0, 0.0, missing);
-                while left > 0 {
-                    let tasks = left.min(WIRE_FILL_TASKS);
-                    let load = Load {
-                        events_per_frame: 100,
-                        time_max: Duration::from_secs(3_600),
-                        ..LOAD
-                    };
-                    let outcome = closed_run(ready, load, work(tasks)).await?;
-                    events += number(outcome.events);
-                    seconds += outcome.took.as_secs_f64();
-                    left -= tasks;
-                }
-                Ok(events / seconds)
-            }
-        }
-    }
+async fn measure(options: &Options, ready: &Ready, grown: &Grown) -> anyhow::Result<Measured> {
+    let load = Load {
+        time_max: Duration::from_secs(options.seconds),
+        ..LOAD
+    };
+    let log = async || match grown.database() {
+        Some(database) => database.wal_bytes().await.map(Some),
+        None => Ok(None),
+    };
+    let before = log().await?;
+    let outcome = closed_run(ready, load, work(options.tasks_single)).await?;
+    let wal_bytes = before
+        .zip(log().await?)
+        .map(|(before, after)| after - before);
+    Ok(Measured { outcome, wal_bytes })
+}
 
-    async fn ready(&mut self, target: &Target) -> anyhow::Result<Ready> {
-        match &mut self.brain {
-            Growing::Foreign(_) => target.ready(1).await,
-            Growing::Own(own) => {
-                own.brain.kill()?;
-                own.brain.start()?;
-                let admin = own.brain.sign_in().await?;
-                let watched = own.brain.watched();
-                Ok(Ready::of(own.credentials.clone(), admin, watched))
-            }
-        }
+impl Measured {
+    fn wal_bytes_per_event(&self) -> Option<f64> {
+        let bytes = u64::try_from(self.wal_bytes?).ok()?;
+        Some(number(bytes) / number(self.outcome.events))
     }
 }
 
-impl Own {
-    async fn fill(&mut self, tasks: u64) -> anyhow::Result<f64> {
-        self.brain.kill()?;
-        let opened = self.brain.open_store().await?;
-        let range = self.filled..self.filled + tasks;
-        self.filled = range.end;
-        let loaded = loader::load(&opened.store, self.tenant, self.population, range, |_| {
-            Ok(())
-        })
-        .await
-        .context("the store could not be filled")?;
-        opened.close().await;
-        Ok(loaded.events_per_second())
+impl Slice {
+    fn of_young_pct(&self) -> Option<f64> {
+        let young = self.young.as_ref()?.outcome.events_per_second();
+        Some(100.0 * self.grown.outcome.events_per_second() / young)
     }
+
+    fn values(&self) -> Vec<(&'static str, f64)> {
+        let mut values = vec![("events_per_s", self.grown.outcome.events_per_second())];
+        values.extend(self.of_young_pct().map(|share| ("of_young_pct", share)));
+        if let Some(young) = &self.young {
+            values.push(("young_events_per_s", young.outcome.events_per_second()));
+            let bytes = young.wal_bytes_per_event();
+            values.extend(bytes.map(|bytes| ("young_wal_b_per_event", bytes)));
+        }
+        let bytes = self.grown.wal_bytes_per_event();
+        values.extend(bytes.map(|bytes| ("wal_b_per_event", bytes)));
+        values.push(("events", number(self.grown.outcome.events)));
+        values.extend(self.grown.outcome.costs.columns());
+        values
+    }
+}
+
+/// All slices as one: what runs now and then beside ingest, such as the indexing of texts, falls into some of them only.
+fn summary(grown: &Grown, slices: &[Slice], filled: f64) -> Vec<(&'static str, f64)> {
+    let rate = rate(slices.iter().map(|slice| &slice.grown));
+    let mut values = vec![("events_per_s", rate)];
+    let young: Vec<_> = slices.iter().filter_map(|s| s.young.as_ref()).collect();
+    if !young.is_empty() {
+        let young = self::rate(young.into_iter());
+        values.push(("of_young_pct", 100.0 * rate / young));
+        values.push(("young_events_per_s", young));
+    }
+    values.push(("fill_events_per_s", filled));
+    values.push(("tasks", number(grown.stored)));
+    values
+}
+
+fn rate<'m>(of: impl Iterator<Item = &'m Measured>) -> f64 {
+    let (mut events, mut seconds) = (0, 0.0);
+    for measured in of {
+        events += measured.outcome.events;
+        seconds += measured.outcome.took.as_secs_f64();
+    }
+    number(events) / seconds
 }

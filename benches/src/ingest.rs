@@ -45,10 +45,10 @@ pub(crate) struct Options {
     /// Send this many events per second over all connections, each when it is due, instead of as many as acks allow
     #[arg(long)]
     pub(crate) rate: Option<u64>,
-    /// Keep on until this many tasks are stored, and show the rate on the way, at 50 connections and one event per frame.
-    /// Between the measured slices our own stores are filled directly
-    #[arg(long, value_name = "TASKS")]
-    pub(crate) decay: Option<u64>,
+    /// Show the rate when so many tasks are stored, at 50 connections and one event per frame. Our own stores are filled
+    /// directly from one size to the next
+    #[arg(long, value_name = "TASKS", value_delimiter = ',')]
+    pub(crate) decay: Vec<u64>,
     /// Leave out the driver's own ceiling
     #[arg(long)]
     pub(crate) no_ceiling: bool,
@@ -79,8 +79,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
         }
     }
     report.note("driver, brains and databases share this machine's cores; ack times of a closed loop are mostly queueing");
-    if let Some(tasks) = options.decay {
-        decay::run(options, &targets, tasks, &mut report).await?;
+    if !options.decay.is_empty() {
+        decay::run(options, &targets, &mut report).await?;
         return Ok(report);
     }
     let mut bench = Bench {

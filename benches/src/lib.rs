@@ -22,6 +22,7 @@ mod decay;
 mod driver;
 mod events;
 mod footprint;
+mod grown;
 mod idle;
 mod ingest;
 mod link;

@@ -122,10 +122,24 @@ impl Database {
         if waiting.get(0) {
             move_texts(&client).await?;
         }
+        self.tidy().await
+    }
+
+    /// Vacuums, analyses and writes what waits to be written.
+    pub(crate) async fn tidy(&self) -> anyhow::Result<()> {
+        let mut config = self.server.admin.clone();
+        config.dbname(&self.name);
+        let client = connect(&config).await?;
         client.batch_execute("VACUUM (ANALYZE)").await?;
         // A user who may not checkpoint waits for the server's own.
         let _ = client.batch_execute("CHECKPOINT").await;
         Ok(())
+    }
+
+    /// How many bytes the server has written to its log since it was made.
+    pub(crate) async fn wal_bytes(&self) -> anyhow::Result<i64> {
+        self.number("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint")
+            .await
     }
 }
 
