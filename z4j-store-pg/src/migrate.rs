@@ -51,6 +51,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "lists by two and three names",
         sql: include_str!("../migrations/0006_lists_by_two_and_three_names.sql"),
     },
+    Migration {
+        version: 7,
+        name: "smaller random indexes",
+        sql: include_str!("../migrations/0007_smaller_random_indexes.sql"),
+    },
 ];
 
 /// What a migration did.

@@ -26,10 +26,6 @@ const RUN_WINDOW_ROWS: u32 = 500;
 const RUN_ROW_COST: u32 = 2;
 /// Rows of a second look.
 const WIDE_WINDOW_ROWS_MAX: u32 = 150_000;
-/// Pages that are looked at first along the order of change for a list by receipt, when all that is looked at matches.
-const EXACT_RECEIPT_PAGES: u32 = 4;
-/// Rows of a second look along the order of change, for a list by receipt.
-const RECEIPT_ROWS_MAX: u32 = 20_000;
 /// Rows that are read to gather all that match; beyond, the database is left to choose.
 const GATHER_ROWS_MAX: u32 = 500_000;
 
@@ -108,40 +104,33 @@ async fn rows(
     if walk.has_search() {
         return search::rows(db, clues, walk, wanted).await;
     }
-    if (walk.has_choice() || receipt::has_choice(walk))
-        && gathering(db, walk).await?.at_most <= WINDOW_ROWS
-    {
-        // To pass over all of a frequent name, for a queue that has little of it, costs more than all tasks of that queue.
-        return run(db, &Step::Gathered.sql(walk, wanted)).await;
+    let mut estimate = None;
+    if walk.has_choice() || receipt::has_choice(walk) {
+        let gathering = gathering(db, walk).await?;
+        if gathering.at_most <= WINDOW_ROWS {
+            // To pass over all of a frequent name, for a queue that has little of it, costs more than all tasks of that queue.
+            return run(db, &Step::Gathered.sql(walk, wanted)).await;
+        }
+        estimate = Some(gathering);
     }
     if walk.is_exact() {
         return run(db, &Step::Exact.sql(walk, wanted)).await;
     }
-    if receipt::is_way_of(walk) {
-        if receipt::is_exact(walk) {
-            // What is looked at matches, so that a page is among the first unless tasks run long.
-            let few = wanted.saturating_mul(EXACT_RECEIPT_PAGES);
-            let found = receipt::look(db, walk, few, wanted).await?;
-            if found.is_all || found.tasks.len() >= wanted as usize {
-                return Ok(found.tasks);
-            }
-        }
-        let found = receipt::look(db, walk, WINDOW_ROWS, wanted).await?;
-        if found.is_all || found.tasks.len() >= wanted as usize {
-            return Ok(found.tasks);
-        }
-        let needed = rows_needed((found.tasks.len(), WINDOW_ROWS), wanted);
-        if needed <= RECEIPT_ROWS_MAX {
-            let found = receipt::look(db, walk, needed, wanted).await?;
-            if found.is_all || found.tasks.len() >= wanted as usize {
-                return Ok(found.tasks);
-            }
-        }
+    if receipt::is_way_of(walk)
+        && let Some(tasks) = receipt::rows(db, walk, wanted).await?
+    {
+        return Ok(tasks);
     }
-    let gathering = gathering(db, walk).await?;
+    let gathering = match estimate {
+        Some(estimate) => estimate,
+        None => gathering(db, walk).await?,
+    };
     if gathering.at_most <= WINDOW_ROWS {
         return run(db, &Step::Gathered.sql(walk, wanted)).await;
     }
+    // Of what follows in the order, the share that matches is then that of the more frequent of the two.
+    let by_name = gathering.is_name_rarer.then(|| walk.by_name());
+    let walk = by_name.as_ref().unwrap_or(walk);
     let (window, cost) = match walk.part {
         Part::Ran => (RUN_WINDOW_ROWS, RUN_ROW_COST),
         _ => (WINDOW_ROWS, 1),
@@ -166,7 +155,7 @@ async fn rows(
 }
 
 /// Rows along the order that hold `wanted` matches, when some `looked_at` held `found`, with a half more for luck.
-fn rows_needed((found, looked_at): (usize, u32), wanted: u32) -> u32 {
+pub(super) fn rows_needed((found, looked_at): (usize, u32), wanted: u32) -> u32 {
     let found = u32::try_from(found).unwrap_or(u32::MAX);
     let rows = looked_at.saturating_mul(wanted).saturating_mul(3);
     rows.checked_div(found.saturating_mul(2))

@@ -12,10 +12,16 @@ use crate::db::Db;
 use crate::fault::Fault;
 use crate::row;
 
+use super::list::{WINDOW_ROWS, rows_needed};
 use super::order::Part;
 use super::sql::{Sql, Value};
 use super::summary::{self, COLUMNS};
 use super::walk::Walk;
+
+/// Pages that are looked at first, when all that is looked at matches.
+const EXACT_PAGES: u32 = 4;
+/// Rows of a second look.
+const ROWS_MAX: u32 = 20_000;
 
 /// Between receipt and last change of a task at most, for those that are found along the order of change. Longer, and a page in
 /// the middle begins with more rows in vain; shorter, and more tasks are apart.
@@ -25,11 +31,11 @@ const APART_MICROS: i64 = 300_000_000;
 const IS_APART: &str = "state_at - received_at NOT BETWEEN 0 AND 300000000";
 
 /// The first rows of a list by receipt, as far as a look at the latest changes tells.
-pub(super) struct Found {
+struct Found {
     /// In order; no task that is not here comes before any of these.
-    pub(super) tasks: Vec<TaskSummary>,
+    tasks: Vec<TaskSummary>,
     /// There are no others.
-    pub(super) is_all: bool,
+    is_all: bool,
 }
 
 /// Whether a list can be read this way, and gains from it.
@@ -44,17 +50,39 @@ pub(super) fn has_choice(walk: &Walk<'_>) -> bool {
 }
 
 /// Whether the index by change holds every condition.
-pub(super) fn is_exact(walk: &Walk<'_>) -> bool {
+fn is_exact(walk: &Walk<'_>) -> bool {
     along_change(walk, walk.filter).is_some_and(|way| way.is_exact())
 }
 
-/// Looks at `rows` tasks along the order of change and at as many that are apart.
-pub(super) async fn look(
+/// The first `wanted` rows of a part; `None` when too much of what was changed last does not match.
+pub(super) async fn rows(
     db: &mut Db<'_>,
     walk: &Walk<'_>,
-    rows: u32,
     wanted: u32,
-) -> Result<Found, Fault> {
+) -> Result<Option<Vec<TaskSummary>>, Fault> {
+    let is_page = |found: &Found| found.is_all || found.tasks.len() >= wanted as usize;
+    if is_exact(walk) {
+        // What is looked at matches, so that a page is among the first unless tasks run long.
+        let few = wanted.saturating_mul(EXACT_PAGES);
+        let found = look(db, walk, few, wanted).await?;
+        if is_page(&found) {
+            return Ok(Some(found.tasks));
+        }
+    }
+    let found = look(db, walk, WINDOW_ROWS, wanted).await?;
+    if is_page(&found) {
+        return Ok(Some(found.tasks));
+    }
+    let needed = rows_needed((found.tasks.len(), WINDOW_ROWS), wanted);
+    if needed > ROWS_MAX {
+        return Ok(None);
+    }
+    let found = look(db, walk, needed, wanted).await?;
+    Ok(is_page(&found).then_some(found.tasks))
+}
+
+/// Looks at `rows` tasks along the order of change and at as many that are apart.
+async fn look(db: &mut Db<'_>, walk: &Walk<'_>, rows: u32, wanted: u32) -> Result<Found, Fault> {
     let answer = sql(walk, rows, wanted).fetch(db).await?;
     let mut tasks = Vec::with_capacity(answer.len());
     let mut until = None;

@@ -21,6 +21,8 @@ pub(super) struct Walk<'a> {
     pub(super) states: Vec<TaskState>,
     /// After this position, which is in this part.
     pub(super) after: Option<Position>,
+    /// Whether a list by run time goes along the index of its name, not that of its worker.
+    is_by_name: bool,
 }
 
 /// What a condition is about.
@@ -51,7 +53,16 @@ impl<'a> Walk<'a> {
             part,
             states,
             after: after.cloned(),
+            is_by_name: false,
         })
+    }
+
+    /// The same walk along the index of the name, where that of the worker would lead: for a name that is rarer.
+    pub(super) fn by_name(&self) -> Self {
+        Self {
+            is_by_name: true,
+            ..self.clone()
+        }
     }
 
     /// Whether a text is looked for. Every task holds the empty one.
@@ -101,6 +112,11 @@ impl<'a> Walk<'a> {
         conditions.extend(self.keyset(sql));
         let names = [&self.filter.name, &self.filter.queue, &self.filter.worker];
         let has_name = names.into_iter().any(Option::is_some);
+        if has_name && self.has_window() && self.states.is_empty() {
+            // Their indexes have the state before the time: without one, all times of the name are read.
+            let states = sql.mark(Value::states(TaskState::ALL.as_slice()));
+            conditions.push(format!("state = ANY({states})"));
+        }
         conditions.extend(self.membership(has_name).map(str::to_owned));
         sql.push(&format!(
             "SELECT {columns} FROM tasks WHERE {}",
@@ -216,11 +232,13 @@ impl<'a> Walk<'a> {
         let queue = of(About::Queue, "queue", &filter.queue);
         let worker = of(About::Worker, "worker", &filter.worker);
         match self.part {
-            Part::Changed { .. } | Part::Ended | Part::Ran if worker.is_some() => {
+            Part::Changed { .. } | Part::Ended if worker.is_some() => {
                 [worker, name, queue].into_iter().flatten().collect()
             }
             Part::Changed { .. } | Part::Ended => [name, queue].into_iter().flatten().collect(),
-            Part::Ran => name.into_iter().collect(),
+            // An entry that no other equals costs ingest a leaf of its own: these indexes hold nothing but the run time.
+            Part::Ran if self.is_by_name => name.or(worker).into_iter().collect(),
+            Part::Ran => worker.or(name).into_iter().collect(),
             Part::Received | Part::NotRan | Part::NotEnded | Part::NotReceived => Vec::new(),
         }
     }

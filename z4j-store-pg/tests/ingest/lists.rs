@@ -32,9 +32,13 @@ fn history(project: ProjectId, number: i64) -> Vec<IngestEvent> {
     };
     let mut first = event(project, first, &id, at);
     let facts_of = facts(&mut first);
-    facts_of.name = Some(format!("app.n{}", (number % 10 - 6).max(0)).into());
+    facts_of.name = Some(format!("app.n{}", (number % 10 - 4).max(0)).into());
     facts_of.queue = Some(format!("q{}", number % 47).into());
-    facts_of.worker = Some(format!("w{}", number % 131).into());
+    facts_of.worker = Some(match number % 131 {
+        // Somewhat more than the most frequent name has.
+        61.. => "w-most".into(),
+        few => format!("w{few}").into(),
+    });
     let end = Timestamp::from_micros(at.as_micros() + after_s * 1_000_000);
     let mut second = event(project, kind, &id, end);
     facts(&mut second).runtime_ms = Some(u64::try_from(number % 37).unwrap());
@@ -59,14 +63,14 @@ fn filters() -> Vec<TaskFilter> {
         name("app.none"),
         worker("w5", none.clone()),
         worker("w5", name("app.n0")),
-        worker("w130", name("app.n2")),
+        worker("w13", name("app.n2")),
         TaskFilter {
             queue: some("q2"),
             ..name("app.n0")
         },
         TaskFilter {
             queue: some("q2"),
-            ..worker("w77", none.clone())
+            ..worker("w7", none.clone())
         },
         TaskFilter {
             states: vec![TaskState::Failure, TaskState::Started],
@@ -76,6 +80,20 @@ fn filters() -> Vec<TaskFilter> {
             since: Some(at_s(500)),
             until: Some(at_s(3_000)),
             ..worker("w9", name("app.n0"))
+        },
+        worker("w-most", name("app.n0")),
+        TaskFilter {
+            states: vec![TaskState::Failure, TaskState::Success],
+            ..worker("w-most", name("app.n0"))
+        },
+        TaskFilter {
+            since: Some(at_s(200)),
+            until: Some(at_s(3_500)),
+            ..worker("w-most", name("app.n0"))
+        },
+        TaskFilter {
+            queue: some("q6"),
+            ..worker("w-most", name("app.n0"))
         },
         TaskFilter {
             queue: some("q31"),

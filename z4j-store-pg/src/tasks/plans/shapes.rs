@@ -129,6 +129,11 @@ pub(super) fn shapes() -> Vec<(String, Rule, Sql)> {
                     for step in Step::ALL.into_iter().filter(|step| is_run(*step, &walk)) {
                         shapes.push((format!("{step:?} {list}"), rule(step), step.sql(&walk, 51)));
                     }
+                    if filter.search.is_none() && filter.name.is_some() && !walk.is_exact() {
+                        let window = Step::Window { rows: 2_000 };
+                        let sql = window.sql(&walk.by_name(), 51);
+                        shapes.push((format!("By name {list}"), rule(window), sql));
+                    }
                     if filter.search.is_none() && receipt::is_way_of(&walk) {
                         let sql = receipt::sql(&walk, 2_000, 51);
                         shapes.push((format!("Receipt {list}"), Rule::Page, sql));
