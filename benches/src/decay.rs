@@ -2,9 +2,12 @@
 //! that millions of tasks take minutes. How fast it could be filled is printed too.
 //!
 //! A machine is not as fast in one minute as in the next. So our own brain is measured in turns with a young one, which
-//! begins empty at each size on the same server: what both lose is the machine's, what only the grown one loses is decay.
+//! begins empty at each size, on the same server if there is one. What both lose is the machine's, or what runs beside
+//! ingest for either, such as the indexing of texts, which takes the same share of a core however much waits.
 
 use std::time::Duration;
+
+use anyhow::ensure;
 
 use crate::driver::{Load, Outcome};
 use crate::grown::Grown;
@@ -34,14 +37,19 @@ pub(crate) async fn run(
     }
     for tasks in sizes {
         for (target, grown) in targets.iter().zip(&mut growing) {
+            ensure!(
+                grown.stored <= tasks,
+                "{} tasks are stored already when {tasks} are to be measured: name sizes that lie further apart, or fewer rounds",
+                grown.stored
+            );
             let filled = grown.fill(tasks).await?;
             let name = format!("{} at {tasks} tasks", target.name());
             let slices = slices(options, target, grown, &name, report).await?;
             report.line(name, &summary(grown, &slices, filled));
         }
     }
-    report.note("events_per_s is that of all slices together, of_young_pct against those of a young brain, each measured right after one: what it falls by is decay, the rest is the machine");
-    report.note("the first slice at a size follows a checkpoint of the database, after which every page that is touched is written to the log whole");
+    report.note("events_per_s is that of all slices of a size together, of_young_pct against those of a young brain, each measured right after one; tasks and young_tasks are what was stored at the end of them");
+    report.note("a PostgreSQL database is vacuumed and written out before the first slice of a size: after that every page that is touched is logged whole; wal_b_per_event is of the whole server");
     report.note("fill_events_per_s: our own stores are filled directly, two events per task, a foreign brain over 50 connections with 100 events per frame; 0 where nothing had to be filled");
     Ok(())
 }
@@ -54,7 +62,7 @@ struct Slice {
 
 struct Measured {
     outcome: Outcome,
-    /// What the database wrote to its log meanwhile.
+    /// What the server wrote to its log meanwhile, for whomever.
     wal_bytes: Option<i64>,
 }
 
@@ -143,6 +151,7 @@ fn summary(grown: &Grown, slices: &[Slice], filled: f64) -> Vec<(&'static str, f
     let rate = rate(slices.iter().map(|slice| &slice.grown));
     let mut values = vec![("events_per_s", rate)];
     let young: Vec<_> = slices.iter().filter_map(|s| s.young.as_ref()).collect();
+    let young_tasks: Vec<u64> = young.iter().map(|young| young.outcome.tasks).collect();
     if !young.is_empty() {
         let young = self::rate(young.into_iter());
         values.push(("of_young_pct", 100.0 * rate / young));
@@ -150,6 +159,9 @@ fn summary(grown: &Grown, slices: &[Slice], filled: f64) -> Vec<(&'static str, f
     }
     values.push(("fill_events_per_s", filled));
     values.push(("tasks", number(grown.stored)));
+    if !young_tasks.is_empty() {
+        values.push(("young_tasks", number(young_tasks.iter().sum())));
+    }
     values
 }
 

@@ -30,7 +30,7 @@ enum Growing {
 /// A brain and how much is in it.
 pub(crate) struct Grown {
     brain: Growing,
-    /// Tasks in it.
+    /// Tasks that this run stored in it.
     pub(crate) stored: u64,
 }
 

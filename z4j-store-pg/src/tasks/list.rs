@@ -129,7 +129,8 @@ async fn rows(
         return run(db, &Step::Gathered.sql(walk, wanted)).await;
     }
     // Of what follows in the order, the share that matches is then that of the more frequent of the two.
-    let by_name = gathering.is_name_rarer.then(|| walk.by_name());
+    let is_by_name = walk.part == Part::Ran && gathering.is_name_rarer;
+    let by_name = is_by_name.then(|| walk.by_name());
     let walk = by_name.as_ref().unwrap_or(walk);
     let (window, cost) = match walk.part {
         Part::Ran => (RUN_WINDOW_ROWS, RUN_ROW_COST),

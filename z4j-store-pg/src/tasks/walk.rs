@@ -218,7 +218,7 @@ impl<'a> Walk<'a> {
         !self.keys().is_empty()
     }
 
-    /// Whether several indexes lead to the rows, and which one is best hangs on how frequent the values are.
+    /// Whether the index of the walk holds several names, so that how frequent they are says whether another one is better.
     pub(super) fn has_choice(&self) -> bool {
         self.keys().len() > 1
     }

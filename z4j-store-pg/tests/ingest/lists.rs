@@ -32,12 +32,14 @@ fn history(project: ProjectId, number: i64) -> Vec<IngestEvent> {
     };
     let mut first = event(project, first, &id, at);
     let facts_of = facts(&mut first);
-    facts_of.name = Some(format!("app.n{}", (number % 10 - 4).max(0)).into());
+    let name = [0, 0, 0, 0, 0, 1, 1, 1, 2, 3][usize::try_from(number % 10).unwrap()];
+    facts_of.name = Some(format!("app.n{name}").into());
     facts_of.queue = Some(format!("q{}", number % 47).into());
     facts_of.worker = Some(match number % 131 {
-        // Somewhat more than the most frequent name has.
-        61.. => "w-most".into(),
-        few => format!("w{few}").into(),
+        few @ ..30 => format!("w{few}").into(),
+        // Has more tasks than the name, and nearly none of them.
+        _ if name == 1 && number % 47 > 0 => "w-other".into(),
+        _ => "w-most".into(),
     });
     let end = Timestamp::from_micros(at.as_micros() + after_s * 1_000_000);
     let mut second = event(project, kind, &id, end);
@@ -90,6 +92,12 @@ fn filters() -> Vec<TaskFilter> {
             since: Some(at_s(200)),
             until: Some(at_s(3_500)),
             ..worker("w-most", name("app.n0"))
+        },
+        worker("w-most", name("app.n1")),
+        TaskFilter {
+            since: Some(at_s(200)),
+            until: Some(at_s(3_500)),
+            ..worker("w-most", name("app.n1"))
         },
         TaskFilter {
             queue: some("q6"),

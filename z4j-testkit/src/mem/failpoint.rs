@@ -53,6 +53,13 @@ async fn wait_for(flag: &watch::Sender<bool>) {
 pub(super) struct Failpoints(Mutex<VecDeque<(Option<&'static str>, Failpoint)>>);
 
 impl Failpoints {
+    pub(super) fn clear(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     pub(super) fn add(&self, method: Option<&'static str>, failpoint: Failpoint) {
         self.0
             .lock()

@@ -95,6 +95,11 @@ impl MemStore {
         self.failpoints.add(Some(method), failpoint);
     }
 
+    /// Forgets the failpoints that no write has come to yet.
+    pub fn clear_failpoints(&self) {
+        self.failpoints.clear();
+    }
+
     /// What a project has in the quarantine, oldest first. The seam has no reader of it.
     #[must_use]
     pub fn quarantine(&self, project: ProjectId) -> Vec<PoisonFrame> {

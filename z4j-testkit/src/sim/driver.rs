@@ -15,6 +15,9 @@ use super::store::{StoreFault, StoreWeather};
 
 /// After the last fault all must be settled within this (I-15).
 const SETTLE_MAX: Duration = Duration::from_secs(60);
+/// How much longer when a handshake was spoiled, which no MAC protects: an agent that read another protocol version waits two
+/// minutes and up to three tenths of that (wire §1.2), and whoever changes nothing else cannot make it try sooner.
+const INCOMPATIBLE_WAIT_MAX: Duration = Duration::from_secs(156);
 /// How often it is looked at whether all is settled, and whether dead links were found.
 const LOOK: Duration = Duration::from_millis(500);
 /// A dead link may be held this long (I-14): three heartbeats, and the goodbye that nobody answers.
@@ -96,11 +99,16 @@ impl Driver {
     /// Waits until every buffer is empty and every command settled.
     pub(crate) async fn settle(&self) {
         let begin = tokio::time::Instant::now();
+        let mut limit = SETTLE_MAX;
+        if self.network.is_handshake_spoiled() {
+            limit += INCOMPATIBLE_WAIT_MAX;
+        }
         while !self.is_settled() {
-            if begin.elapsed() >= SETTLE_MAX {
+            if begin.elapsed() >= limit {
                 let buffered = self.fleet.buffered();
                 let detail = format!(
-                    "after 60 s: buffered {buffered:?}, commands {:?}",
+                    "after {} s: buffered {buffered:?}, commands {:?}",
+                    limit.as_secs(),
                     self.open()
                 );
                 return self.oracle.record().violate("recovers", detail);

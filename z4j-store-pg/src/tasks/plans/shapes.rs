@@ -8,7 +8,7 @@ use z4j_core::time::Timestamp;
 use z4j_testkit::postgres::Database;
 
 use super::super::needle::Needle;
-use super::super::order::{self, Position};
+use super::super::order::{self, Part, Position};
 use super::super::sql::{Sql, Value};
 use super::super::step::{self, Step};
 use super::super::walk::Walk;
@@ -129,7 +129,8 @@ pub(super) fn shapes() -> Vec<(String, Rule, Sql)> {
                     for step in Step::ALL.into_iter().filter(|step| is_run(*step, &walk)) {
                         shapes.push((format!("{step:?} {list}"), rule(step), step.sql(&walk, 51)));
                     }
-                    if filter.search.is_none() && filter.name.is_some() && !walk.is_exact() {
+                    let has_both = filter.name.is_some() && filter.worker.is_some();
+                    if filter.search.is_none() && *part == Part::Ran && has_both {
                         let window = Step::Window { rows: 2_000 };
                         let sql = window.sql(&walk.by_name(), 51);
                         shapes.push((format!("By name {list}"), rule(window), sql));

@@ -62,6 +62,7 @@ struct State {
     doors: BTreeMap<BrainNo, Door>,
     homes: BTreeMap<ProcessNo, BrainNo>,
     dead: BTreeSet<ProcessNo>,
+    is_handshake_spoiled: bool,
 }
 
 /// The network. Clones are the same one.
@@ -86,6 +87,7 @@ impl Network {
                 doors: BTreeMap::new(),
                 homes: BTreeMap::new(),
                 dead: BTreeSet::new(),
+                is_handshake_spoiled: false,
             })),
         }
     }
@@ -252,6 +254,11 @@ impl Network {
 
     // ---- frames ---------------------------------------------------------------------------------
 
+    /// Whether a frame of a handshake was spoiled. Nobody can tell it from one that was meant so.
+    pub(crate) fn is_handshake_spoiled(&self) -> bool {
+        self.lock().is_handshake_spoiled
+    }
+
     /// Takes a frame from an end and decides what becomes of it.
     fn carry(&self, cable: &Cable, direction: Direction, frame: &Bytes) {
         let sent = self
@@ -284,6 +291,10 @@ impl Network {
             return;
         }
         let (item, in_order) = spoil(chance, &weather, frame, &self.record, cable);
+        if sent.is_handshake && matches!(item, Item::Frame { is_own: false, .. }) {
+            state.is_handshake_spoiled = true;
+        }
+        let chance = &mut state.chance;
         let is_doubled = chance.happens(weather.duplicate);
         let delay = chance.ms(DELAY_MS.0, DELAY_MS.1) + weather.slower;
         let extra = replayed

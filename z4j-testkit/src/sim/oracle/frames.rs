@@ -38,6 +38,8 @@ pub(crate) struct LinkLog {
 pub(crate) struct SentFrame {
     pub(crate) label: String,
     pub(crate) is_ack: bool,
+    /// Whether it is of a handshake, which no MAC protects.
+    pub(crate) is_handshake: bool,
 }
 
 impl Oracle {
@@ -91,6 +93,7 @@ impl Oracle {
         SentFrame {
             label: format!("{kind} {id}"),
             is_ack: kind == "event_batch_ack",
+            is_handshake: kind.starts_with("hello"),
         }
     }
 
