@@ -1,7 +1,7 @@
 //! Real brains on a real PostgreSQL while something breaks (`reliability.md`, layer R).
 //!
 //! Each test ends when every frame is acknowledged, and then reads the database itself. How long faults go on is set by
-//! `Z4J_SOAK_SECONDS`; `cargo xtask soak --layer r` gives minutes.
+//! `Z4J_SOAK_SECONDS`.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
