@@ -15,14 +15,20 @@ export async function openBrowser(base) {
       console.error(`security policy: ${event.violatedDirective} refused ${event.blockedURI} ${event.sample}`)
     })
   })
-  const page = await context.newPage()
   const complaints = []
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(`console: ${message.text()} (${message.location().url})`)
-  })
-  page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`))
+  /** Another page of the same session; `prepare` runs in it before its own scripts do. */
+  async function newPage(prepare) {
+    const page = await context.newPage()
+    page.setDefaultTimeout(15_000)
+    if (prepare) await page.addInitScript(prepare)
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(`console: ${message.text()} (${message.location().url})`)
+    })
+    page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`))
+    return page
+  }
   return {
-    browser, page,
+    browser, newPage, page: await newPage(),
     /** What went wrong since the last call, except what a test provoked on purpose. */
     complaints(except = []) {
       const found = complaints.splice(0).filter((text) => !except.some((pattern) => pattern.test(text)))

@@ -3,64 +3,9 @@
 //   node e2e/walk.mjs --base URL --setup-url URL --out DIR [--wait SECONDS] [--email E --password P]
 // After the agent is minted it prints one line `CREDENTIALS {json}`; whoever started the walk starts
 // a worker with them, one that runs tasks of which some fail. The last line is `N passed, N failed`.
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { axe, openBrowser, setTheme } from './browser.mjs'
-import { base, EMAIL, HOME, out, PASSWORD, setupUrl, SIGNED_OUT, SIZES, WAIT_MS } from './options.mjs'
-
-mkdirSync(out, { recursive: true })
-const { browser, page, complaints } = await openBrowser(base)
-page.setDefaultTimeout(15_000)
-let passed = 0
-let failed = 0
-const failures = []
-
-class Fatal extends Error {}
-async function check(name, run, { except = [], fatal = false } = {}) {
-  try {
-    await run()
-    const heard = complaints(except)
-    if (heard.length > 0) throw new Error(heard.join('\n    '))
-    passed += 1
-    console.log(`ok    ${name}`)
-  } catch (error) {
-    failed += 1
-    failures.push(name)
-    complaints()
-    console.log(`FAIL  ${name}\n    ${String(error.message).split('\n').slice(0, 12).join('\n    ')}`)
-    await page.screenshot({ path: join(out, `fail-${failed}.png`) }).catch(() => undefined)
-    if (fatal) throw new Fatal(name)
-  }
-}
-const expect = (truth, why) => {
-  if (!truth) throw new Error(why)
-}
-const byAction = (name) => page.locator(`[data-action="${name}"]`)
-const button = (name) => page.getByRole('button', { name, exact: true })
-
-async function isAccessible() {
-  const violations = await axe(page)
-  expect(violations.length === 0, violations.join('\n'))
-}
-
-/** One page as it stands: accessible in both themes, photographed at each width. */
-async function lookAt(name) {
-  for (const theme of ['light', 'dark']) {
-    for (const [width, height] of SIZES) {
-      await page.setViewportSize({ width, height })
-      await setTheme(page, theme)
-      await check(`${name}, ${theme}, ${width} px`, async () => {
-        await page.waitForTimeout(200)
-        await page.screenshot({ path: join(out, `${name}-${width}-${theme}.png`) })
-        const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
-        expect(over <= 0, `the page is ${over} px wider than the screen`)
-        await isAccessible()
-      })
-    }
-  }
-  await page.setViewportSize({ width: 1440, height: 900 })
-  await setTheme(page, 'light')
-}
+import { browser, button, byAction, check, expect, Fatal, isAccessible, lookAt, newPage, page, tally } from './checks.mjs'
+import { base, EMAIL, HOME, out, PASSWORD, setupUrl, SIGNED_OUT, WAIT_MS } from './options.mjs'
 
 async function setUp() {
   if (!setupUrl) return
@@ -325,6 +270,23 @@ async function everyPage() {
   }
 }
 
+/** A page may load before React takes over what the shell shows; here it always does. */
+async function lateTakeOver() {
+  const late = await newPage(() => {
+    const post = MessagePort.prototype.postMessage
+    MessagePort.prototype.postMessage = function (...args) { setTimeout(() => post.apply(this, args), 100) }
+  })
+  for (const [name, path] of Object.entries({ overview: HOME, tasks: `${HOME}/tasks`, nothing: '/nothing/here' })) {
+    await check(`${name} opens before React has taken over the page`, async () => {
+      for (let visit = 0; visit < 2; visit += 1) {
+        await late.goto(`${base}${path}`)
+        await late.getByRole('heading', { level: 1 }).first().waitFor()
+      }
+    })
+  }
+  await late.close()
+}
+
 async function frame() {
   await page.goto(`${base}${HOME}`)
   await page.getByRole('heading', { level: 1 }).first().waitFor()
@@ -386,15 +348,16 @@ try {
   await overviewCharts()
   await selectionAndCut()
   await everyPage()
+  await lateTakeOver()
   await frame()
 } catch (error) {
   if (!(error instanceof Fatal)) {
-    failed += 1
+    tally.failed += 1
     console.log(`FAIL  the walk stopped: ${error.stack}`)
   }
 } finally {
   await browser.close()
 }
-if (failures.length > 0) console.log(`failed: ${failures.join('; ')}`)
-console.log(`${passed} passed, ${failed} failed`)
-process.exit(failed === 0 ? 0 : 1)
+if (tally.failures.length > 0) console.log(`failed: ${tally.failures.join('; ')}`)
+console.log(`${tally.passed} passed, ${tally.failed} failed`)
+process.exit(tally.failed === 0 ? 0 : 1)

@@ -1,6 +1,6 @@
 /// <reference types="vite/client" />
 import { type QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { createRootRouteWithContext, HeadContent, Outlet, Scripts } from '@tanstack/react-router'
+import { ClientOnly, createRootRouteWithContext, HeadContent, Outlet, Scripts } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { below, pathOf } from '~/lib/base'
 import appCss from '~/styles/app.css?url'
@@ -28,7 +28,12 @@ function Root() {
   const { queryClient } = Route.useRouteContext()
   return (
     <QueryClientProvider client={queryClient}>
-      <Outlet />
+      {/* The shell of every page is empty here, and the browser's first pass must find it so. An outlet in
+          the shell is hydrated after its frame, and a page that has loaded by then does not match it
+          (TanStack/router#8473): React then throws the document away and logs error 418. */}
+      <ClientOnly>
+        <Outlet />
+      </ClientOnly>
     </QueryClientProvider>
   )
 }
