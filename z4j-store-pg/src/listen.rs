@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::sync::broadcast;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,7 @@ use z4j_core::store::{Announcement, Heard, Topic};
 
 use crate::connect::{Backoff, Connector, Line};
 use crate::fault::Fault;
+use crate::lent::Lent;
 
 /// How often the listener notifies itself, and how long it waits to hear it.
 const SELF_CHECK: Duration = Duration::from_secs(3);
@@ -57,8 +59,14 @@ struct State {
 }
 
 impl Listener {
-    /// Starts the task that keeps the connection. It ends with the listener. Without a way to connect it hears nothing.
-    pub(crate) fn start(connector: Option<Connector>, schema: Option<&str>, env: Env) -> Self {
+    /// Starts the task that keeps the connection. It ends with the listener. Without a way to connect it hears nothing. What it
+    /// says to itself goes through `pool`.
+    pub(crate) fn start(
+        connector: Option<Connector>,
+        pool: PgPool,
+        schema: Option<&str>,
+        env: Env,
+    ) -> Self {
         let board = Board {
             wakeups: broadcast::Sender::new(WAKEUPS_WAITING_MAX),
             announcements: broadcast::Sender::new(ANNOUNCEMENTS_WAITING_MAX),
@@ -75,6 +83,7 @@ impl Listener {
         };
         let task = Task {
             connector,
+            pool,
             env,
             board: listener.board.clone(),
             channel: listener.channel.clone(),
@@ -152,6 +161,7 @@ fn channel(schema: Option<&str>) -> String {
 
 struct Task {
     connector: Connector,
+    pool: PgPool,
     env: Env,
     board: Board,
     channel: String,
@@ -212,9 +222,7 @@ impl Task {
                 }
             })))
             .await?;
-        // The channel's name needs no quotes: the session checked the schema's.
-        let listen = format!("LISTEN {}", self.channel);
-        timeout(SELF_CHECK, line.client.batch_execute(&listen))
+        timeout(SELF_CHECK, line.client.batch_execute(&self.listening()))
             .await
             .map_err(|_| Fault::TooSlow)??;
         Ok(Ears {
@@ -224,9 +232,14 @@ impl Task {
         })
     }
 
+    fn listening(&self) -> String {
+        // The channel's name needs no quotes: the session checked the schema's.
+        format!("LISTEN {}", self.channel)
+    }
+
     /// Waits until the connection ends or is deaf; says which.
     async fn serve(&self, mut ears: Ears) -> &'static str {
-        let notify = format!("NOTIFY {}, '{}'", self.channel, ears.own);
+        let listen = self.listening();
         let mut check = interval(SELF_CHECK);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -234,14 +247,34 @@ impl Task {
                 () = ears.line.ended() => return "the connection ended",
                 _ = check.tick() => {}
             }
-            if !ears.heard_itself.swap(false, Ordering::Relaxed) {
-                return "it does not hear itself: the URL leads to PgBouncer, and `listen_url` must name the server itself";
+            if !ears.heard_itself.load(Ordering::Relaxed) {
+                return "it does not hear what this brain says: the URL leads to PgBouncer, and `listen_url` must name the server itself";
             }
-            match timeout(SELF_CHECK, ears.line.client.batch_execute(&notify)).await {
+            // Once more changes nothing, and whoever looks at the server's sessions sees what this one is for.
+            match timeout(SELF_CHECK, ears.line.client.batch_execute(&listen)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return "the connection ended",
                 Err(_) => return "the server does not answer",
             }
+            ears.heard_itself.store(false, Ordering::Relaxed);
+            if self.say(&ears.own).await.is_err() {
+                // The pool has its own troubles, and says nothing of these ears.
+                ears.heard_itself.store(true, Ordering::Relaxed);
+            }
         }
+    }
+
+    /// Through another connection, as other brains do: PgBouncer passes on what the listening session itself says, and nothing
+    /// of what others say.
+    async fn say(&self, own: &str) -> Result<(), Fault> {
+        // Our own text, and the channel needs no quotes.
+        let notify = format!("NOTIFY {}, '{own}'", self.channel);
+        Lent::run(&self.pool, SELF_CHECK, async |lent| {
+            sqlx::raw_sql(AssertSqlSafe(notify))
+                .execute(lent.conn()?)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 }

@@ -1,7 +1,7 @@
 //! Brings a database to the schema that this program knows.
 
 use sha2::{Digest, Sha256};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use z4j_core::store::StoreErrorKind;
 
 use crate::checks;
@@ -72,25 +72,16 @@ pub struct Migrated {
 pub(crate) async fn run(config: &PgConfig) -> Result<Migrated, Fault> {
     let session = Session::new(config)?;
     // Not through PgBouncer when there is a way around it, but it works there too: all is one transaction.
-    let mut conn = open::connect(&config.direct_url(), &session).await?;
-    let mut txn = conn.begin_with(session.begin_write.clone()).await?;
-    checks::server(&mut txn, config).await?;
-    sqlx::raw_sql("SET LOCAL statement_timeout = 0")
-        .execute(&mut *txn)
-        .await?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)")
-        .persistent(false)
-        .bind(LOCK)
-        .execute(&mut *txn)
-        .await?;
-    if let Some(schema) = &config.schema {
-        // The session checked that the name needs no quotes.
-        let sql = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
-            .execute(&mut *txn)
-            .await?;
-    }
-    let applied = apply_missing(&mut txn).await?;
+    let url = config.direct_url();
+    let mut conn = open::connect(&url, &session).await?;
+    let looking = look(&mut conn, config, &session);
+    let (mut txn, is_up_to_date) = open::answered(&url, looking).await?;
+    let applied = if is_up_to_date {
+        Vec::new()
+    } else {
+        lock(&mut txn).await?;
+        make(&mut txn, config).await?
+    };
     txn.commit().await?;
     conn.close().await?;
     Ok(Migrated {
@@ -99,15 +90,66 @@ pub(crate) async fn run(config: &PgConfig) -> Result<Migrated, Fault> {
     })
 }
 
+/// A transaction for what is to be done, and whether nothing is.
+async fn look<'c>(
+    conn: &'c mut PgConnection,
+    config: &PgConfig,
+    session: &Session,
+) -> Result<(Transaction<'c, Postgres>, bool), Fault> {
+    let mut txn = conn.begin_with(session.begin_write.clone()).await?;
+    checks::server(&mut txn, config).await?;
+    let state = state(&mut txn).await?;
+    let is_up_to_date = matches!(state, State::Ours(applied) if applied.len() == MIGRATIONS.len());
+    Ok((txn, is_up_to_date))
+}
+
+/// Waits for whoever else migrates, for as long as that takes: a large table is not done in a moment.
+async fn lock(txn: &mut PgConnection) -> Result<(), Fault> {
+    sqlx::raw_sql("SET LOCAL statement_timeout = 0")
+        .execute(&mut *txn)
+        .await?;
+    let row = sqlx::query("SELECT pg_try_advisory_xact_lock($1) AS is_free")
+        .persistent(false)
+        .bind(LOCK)
+        .fetch_one(&mut *txn)
+        .await?;
+    if row::get::<bool>(&row, "is_free")? {
+        return Ok(());
+    }
+    tracing::info!("somebody else migrates this database now; waiting until that is done");
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .persistent(false)
+        .bind(LOCK)
+        .execute(&mut *txn)
+        .await?;
+    Ok(())
+}
+
+/// Makes the schema and applies what is missing; answers the versions.
+async fn make(txn: &mut PgConnection, config: &PgConfig) -> Result<Vec<u32>, Fault> {
+    if let Some(schema) = &config.schema {
+        // The session checked that the name needs no quotes.
+        let sql = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&mut *txn)
+            .await?;
+    }
+    apply_missing(txn).await
+}
+
 /// Whether there is nothing of ours yet.
 pub(crate) async fn is_new(config: &PgConfig) -> Result<bool, Fault> {
     let session = Session::new(config)?;
-    let mut conn = open::connect(&config.direct_url(), &session).await?;
-    let mut txn = conn.begin_with(session.begin_write.clone()).await?;
-    let state = state(&mut txn).await?;
-    txn.rollback().await?;
-    conn.close().await?;
-    Ok(matches!(state, State::Empty))
+    let url = config.direct_url();
+    let mut conn = open::connect(&url, &session).await?;
+    let asking = async {
+        let mut txn = conn.begin_with(session.begin_write.clone()).await?;
+        let state = state(&mut txn).await?;
+        txn.rollback().await?;
+        conn.close().await?;
+        Ok(matches!(state, State::Empty))
+    };
+    open::answered(&url, asking).await
 }
 
 fn known() -> u32 {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::TryFutureExt;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use z4j_core::store::StoreErrorKind;
@@ -23,22 +24,16 @@ use crate::url::PgUrl;
 const IDLE_TRUSTED: Duration = Duration::from_secs(1);
 /// Statements that a connection keeps prepared.
 const STATEMENTS_KEPT: usize = 256;
+/// A server that has not answered for so long does not answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
 /// Checks the server and the schema, then opens the pool.
 pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
     let session = Session::new(&config)?;
     let connector = Connector::new(&config.main_url(), &session)?;
-    let mut first = connect(&config.main_url(), &session).await?;
-    begin(&mut first, &session).await?;
-    checks::server(&mut first, &config).await?;
-    migrate::check(&mut first).await?;
-    checks::rights(&mut first).await?;
-    first.close().await?;
-    let listener = Listener::start(
-        listening(&config)?,
-        config.schema.as_deref(),
-        config.env.clone(),
-    );
+    let first = connect(&config.main_url(), &session).await?;
+    answered(&config.main_url(), look(first, &config, &session)).await?;
+    let ears = listening(&config)?;
     let ingest = Ingest::new(
         connector,
         &session,
@@ -71,6 +66,12 @@ pub(crate) async fn open(config: PgConfig) -> Result<Inner, Fault> {
             })
         })
         .connect_lazy_with(pool_options);
+    let listener = Listener::start(
+        ears,
+        pool.clone(),
+        config.schema.as_deref(),
+        config.env.clone(),
+    );
     let mover = Mover::start(pool.clone(), session.clone());
     Ok(Inner {
         config,
@@ -113,12 +114,7 @@ fn options(url: &PgUrl, session: &Session) -> PgConnectOptions {
 
 /// One connection, or a sentence that says why there is none.
 pub(crate) async fn connect(url: &PgUrl, session: &Session) -> Result<PgConnection, Fault> {
-    const CONNECT_WAIT: Duration = Duration::from_secs(10);
     let options = options(url, session);
-    let refused = |why: String| {
-        let sentence = format!("the database at {url} cannot be used: {why}");
-        Fault::refused(StoreErrorKind::Unavailable, sentence)
-    };
     let connecting = async {
         let mut connection = PgConnection::connect_with(&options).await?;
         if let Some(told) = session.after_connect {
@@ -126,14 +122,29 @@ pub(crate) async fn connect(url: &PgUrl, session: &Session) -> Result<PgConnecti
         }
         Ok(connection)
     };
-    match tokio::time::timeout(CONNECT_WAIT, connecting).await {
-        Err(_) => Err(refused(format!(
+    let connected = connecting.map_err(|error: sqlx::Error| refused(url, &reason(&error)));
+    answered(url, connected).await
+}
+
+/// What a start asks of a server, as long as it answers: one that freezes after the login would hold a start up for ever,
+/// because its own limits freeze with it.
+pub(crate) async fn answered<T>(
+    url: &PgUrl,
+    asking: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let Ok(answer) = tokio::time::timeout(ANSWER_WAIT, asking).await else {
+        let why = format!(
             "it did not answer within {} s; check the host and port of the database URL and that the server runs",
-            CONNECT_WAIT.as_secs()
-        ))),
-        Ok(Err(error)) => Err(refused(reason(&error))),
-        Ok(Ok(connection)) => Ok(connection),
-    }
+            ANSWER_WAIT.as_secs()
+        );
+        return Err(refused(url, &why));
+    };
+    answer
+}
+
+fn refused(url: &PgUrl, why: &str) -> Fault {
+    let sentence = format!("the database at {url} cannot be used: {why}");
+    Fault::refused(StoreErrorKind::Unavailable, sentence)
 }
 
 /// Why a connection was refused, and what to do.
@@ -177,10 +188,15 @@ fn chain(error: &sqlx::Error) -> String {
     text
 }
 
-/// Begins what lasts until the connection closes, so that the checks see what a write would see.
-async fn begin(conn: &mut PgConnection, session: &Session) -> Result<(), Fault> {
+/// Whether the server, the schema and the rights are such that a brain can work; seen from within a transaction that a write
+/// would begin.
+async fn look(mut conn: PgConnection, config: &PgConfig, session: &Session) -> Result<(), Fault> {
     sqlx::raw_sql(session.begin_write.clone())
-        .execute(conn)
+        .execute(&mut conn)
         .await?;
+    checks::server(&mut conn, config).await?;
+    migrate::check(&mut conn).await?;
+    checks::rights(&mut conn).await?;
+    conn.close().await?;
     Ok(())
 }
