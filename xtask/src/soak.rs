@@ -1,17 +1,18 @@
-//! `cargo xtask soak`: fresh seeds of the simulators for a while, or one seed again.
+//! `cargo xtask soak`: fresh seeds of the simulators for a while, one seed again, or real brains under longer faults.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 
+use crate::postgres;
 use crate::process;
 use crate::workspace::Workspace;
 
 /// What to run, and for how long.
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
-    /// Only this layer; without, all of them share the time.
+    /// Only this layer; without, those that need nothing but this program share the time.
     #[arg(long)]
     layer: Option<Layer>,
     /// For how many minutes.
@@ -37,6 +38,8 @@ enum Layer {
     T,
     /// The byte cutter, which has no seeds: it cuts at every position.
     B,
+    /// Real brains on a real PostgreSQL, whose faults go on for the given time.
+    R,
 }
 
 /// Runs what was asked for; an error names what failed, after the tool itself has printed how to play it again.
@@ -49,6 +52,8 @@ pub(crate) fn soak(workspace: &Workspace, order: &Soak) -> anyhow::Result<()> {
         (Some(Layer::T), None) => fresh_tcp(workspace, order, minutes),
         (Some(Layer::B), Some(_)) => bail!("layer b has no seeds: it cuts at every byte"),
         (Some(Layer::B), None) => cutter(workspace, order),
+        (Some(Layer::R), Some(_)) => bail!("layer r has no seeds: real processes meet real chance"),
+        (Some(Layer::R), None) => real(workspace, order, minutes),
         (None, _) => {
             cutter(workspace, order)?;
             fresh_frames(workspace, order, order.minutes.div_ceil(2))?;
@@ -112,4 +117,18 @@ fn fresh_tcp(workspace: &Workspace, order: &Soak, lasts: Duration) -> anyhow::Re
 
 fn cutter(workspace: &Workspace, order: &Soak) -> anyhow::Result<()> {
     process::run(&mut tests(workspace, order, "cutter"), "the byte cutter")
+}
+
+/// The servers that `cargo xtask test` would use.
+fn real(workspace: &Workspace, order: &Soak, lasts: Duration) -> anyhow::Result<()> {
+    let mut run = workspace.cargo();
+    run.args(["test", "--quiet", "--locked", "--package", "z4j"])
+        .args(["--all-features", "--test", "faults"])
+        .args(order.release.then_some("--release"))
+        .args(["--", "--nocapture", "--test-threads", "1"])
+        .env("Z4J_SOAK_SECONDS", lasts.as_secs().to_string());
+    if let Some(server) = postgres::require(workspace)? {
+        run.env("Z4J_TEST_PG_BIN", server);
+    }
+    process::run(&mut run, "the faults of real brains")
 }

@@ -113,26 +113,35 @@ fn unit_and_integration(
     run(&mut tests, "the Rust tests", "a Rust test")
 }
 
-/// The suite of a store once more, on the newest server beside the machine's own.
+/// The suite, the plans, partitions and races, and what a start meets: all that hangs on the server's version.
+const ON_NEWEST: &str = "package(z4j-store-pg) & (kind(lib) | binary(conformance) | binary(ingest) | binary(citus) | binary(start))";
+
+/// What hangs on the server's version once more, on the newest server beside the machine's own.
 fn on_newest_postgres(workspace: &Workspace) -> anyhow::Result<Findings> {
     let programs = postgres::newest(workspace)?;
-    println!("the suite of a store on {}", programs.display());
+    println!("the store on {}", programs.display());
     let mut tests = workspace.cargo();
     if has_nextest() {
         tests.args(["nextest", "run"]).args(SCOPE);
-        tests.args(["-E", "package(z4j-store-pg) & binary(conformance)"]);
+        tests.args(["-E", ON_NEWEST]);
     } else {
-        tests
-            .arg("test")
-            .args(SCOPE)
-            .args(["--test", "conformance"]);
+        tests.arg("test").args(SCOPE).args([
+            "--test",
+            "conformance",
+            "--test",
+            "ingest",
+            "--test",
+            "citus",
+            "--test",
+            "start",
+        ]);
     }
     tests
         .env("Z4J_TEST_PG_BIN", programs)
         .env_remove("DATABASE_URL");
     run(
         &mut tests,
-        "the suite on PostgreSQL 18",
+        "the store on PostgreSQL 18",
         "a case on PostgreSQL 18",
     )
 }

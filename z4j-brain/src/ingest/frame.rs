@@ -80,3 +80,82 @@ impl LinkBudget {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    const LINK_MAX: usize = limits::UNCOMMITTED_BYTES_PER_CONNECTION_MAX;
+
+    fn budget(brain: &Arc<Semaphore>) -> LinkBudget {
+        LinkBudget::new(Arc::clone(brain))
+    }
+
+    fn brain(bytes: usize) -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(bytes))
+    }
+
+    /// What can be had without waiting.
+    fn now(budget: &LinkBudget, bytes: usize) -> Option<Permits> {
+        budget.take(bytes).now_or_never().flatten()
+    }
+
+    #[test]
+    fn link_at_its_limit_waits_for_a_commit_and_no_other_link_does() {
+        let brain = brain(10 * LINK_MAX);
+        let (full, other) = (budget(&brain), budget(&brain));
+        let first = now(&full, LINK_MAX - 10).expect("room");
+        let second = now(&full, 10).expect("room to the byte");
+        assert!(now(&full, 1).is_none(), "it is at its limit");
+        assert!(now(&other, LINK_MAX).is_some());
+        drop(second);
+        let taken = now(&full, 10).expect("its ack was written");
+        assert_eq!(taken.bytes() + first.bytes(), LINK_MAX);
+    }
+
+    #[test]
+    fn brain_at_its_limit_reads_no_link_any_further() {
+        let brain = brain(LINK_MAX);
+        let (one, other) = (budget(&brain), budget(&brain));
+        let held = now(&one, LINK_MAX / 2).expect("room");
+        let rest = now(&other, LINK_MAX / 2).expect("room");
+        assert!(now(&other, 1).is_none() && now(&one, 1).is_none());
+        drop(held);
+        assert!(now(&other, LINK_MAX / 2).is_some(), "whoever asks next");
+        drop(rest);
+        assert_eq!(brain.available_permits(), LINK_MAX);
+    }
+
+    #[test]
+    fn frame_larger_than_a_link_may_hold_takes_all_of_it_instead_of_waiting_for_ever() {
+        let brain = brain(2 * LINK_MAX);
+        let budget = budget(&brain);
+        let whole = now(&budget, LINK_MAX + 1).expect("alone it passes");
+        assert_eq!(whole.bytes(), LINK_MAX);
+        assert!(now(&budget, 1).is_none());
+        drop(whole);
+        assert_eq!(now(&budget, 0).expect("room").bytes(), 1, "nothing is free");
+    }
+
+    #[test]
+    fn wait_that_is_given_up_keeps_nothing() {
+        let brain = brain(LINK_MAX);
+        let (one, other) = (budget(&brain), budget(&brain));
+        let held = now(&one, LINK_MAX).expect("room");
+        // It has its link's share and waits for the brain's.
+        assert!(now(&other, LINK_MAX).is_none());
+        drop(held);
+        assert!(now(&one, LINK_MAX).is_some() && now(&other, LINK_MAX).is_some());
+    }
+
+    #[test]
+    fn brain_that_stops_lets_nobody_wait() {
+        let brain = brain(1);
+        let budget = budget(&brain);
+        let _held = now(&budget, 1);
+        brain.close();
+        assert!(matches!(budget.take(1).now_or_never(), Some(None)));
+    }
+}

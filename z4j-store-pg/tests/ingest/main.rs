@@ -9,6 +9,7 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+mod conflicts;
 mod days;
 mod lists;
 mod search;

@@ -56,6 +56,11 @@ impl Desk {
         sqlx::query(sql).fetch_one(&mut *conn).await.unwrap().get(0)
     }
 
+    pub(crate) async fn text(&self, sql: &'static str) -> String {
+        let mut conn = self.conn.lock().await;
+        sqlx::query(sql).fetch_one(&mut *conn).await.unwrap().get(0)
+    }
+
     pub(crate) async fn run(&self, sql: &'static str) {
         let mut conn = self.conn.lock().await;
         sqlx::raw_sql(sql).execute(&mut *conn).await.unwrap();

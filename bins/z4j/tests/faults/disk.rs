@@ -8,21 +8,13 @@ use z4j_store_sqlite::SqliteStore;
 use z4j_testkit::postgres::Cluster;
 use z4j_testkit::small_disk::SmallDisk;
 
-use crate::brain::{Brain, exchange, free_port, z4j};
-use crate::database::ready;
+use crate::brain::{Brain, free_port, z4j};
+use crate::database::{readiness, ready};
 use crate::fleet;
 use crate::world::{Fleet, World, mint, with_admin};
 
 /// Reads that find the brain not ready, one after the other.
 const LOOKS: u32 = 15;
-
-/// What `/health/ready` answers, as text.
-fn readiness(port: u16) -> String {
-    let request = format!(
-        "GET /health/ready HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n"
-    );
-    exchange(port, &request).unwrap()
-}
 
 /// A brain that can store nothing says so as long as that lasts, and acknowledges nothing.
 async fn stands_still(port: u16, fleet: &Fleet, reason: &str) {

@@ -1,7 +1,7 @@
 //! Real brains on a real PostgreSQL while something breaks (`reliability.md`, layer R).
 //!
-//! Each test ends when every frame is acknowledged, and then reads the database itself. How long faults go on is set by
-//! `Z4J_SOAK_SECONDS`.
+//! Each test ends when every frame is acknowledged, and then reads the database itself. `cargo xtask soak --layer r`
+//! lets faults go on for longer, by `Z4J_SOAK_SECONDS`.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -23,4 +23,5 @@ mod fleet;
 mod links;
 mod pause;
 mod replicas;
+mod storm;
 mod world;
