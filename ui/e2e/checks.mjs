@@ -9,7 +9,7 @@ export const { browser, page, newPage, complaints } = await openBrowser(base)
 export const tally = { passed: 0, failed: 0, failures: [] }
 
 export class Fatal extends Error {}
-export async function check(name, run, { except = [], fatal = false } = {}) {
+export async function check(name, run, { except = [], fatal = false, on = page } = {}) {
   try {
     await run()
     const heard = complaints(except)
@@ -21,7 +21,7 @@ export async function check(name, run, { except = [], fatal = false } = {}) {
     tally.failures.push(name)
     complaints()
     console.log(`FAIL  ${name}\n    ${String(error.message).split('\n').slice(0, 12).join('\n    ')}`)
-    await page.screenshot({ path: join(out, `fail-${tally.failed}.png`) }).catch(() => undefined)
+    await on.screenshot({ path: join(out, `fail-${tally.failed}.png`) }).catch(() => undefined)
     if (fatal) throw new Fatal(name)
   }
 }

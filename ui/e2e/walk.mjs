@@ -282,7 +282,7 @@ async function lateTakeOver() {
         await late.goto(`${base}${path}`)
         await late.getByRole('heading', { level: 1 }).first().waitFor()
       }
-    })
+    }, { on: late })
   }
   await late.close()
 }

@@ -15,7 +15,7 @@ pub(crate) struct Soak {
     /// Only this layer; without, those that need nothing but this program share the time.
     #[arg(long)]
     layer: Option<Layer>,
-    /// For how many minutes.
+    /// For how many minutes; in layer r for how many each fault goes on.
     #[arg(long, default_value_t = 5)]
     minutes: u64,
     /// Run this seed once, instead of fresh ones.
@@ -29,7 +29,7 @@ pub(crate) struct Soak {
     release: bool,
 }
 
-/// The layers of `docs/testing.md` that have seeds or positions.
+/// The layers of `docs/testing.md` that find more the longer they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Layer {
     /// The frame simulator.

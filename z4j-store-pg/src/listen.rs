@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::sync::broadcast;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use z4j_core::env::Env;
 use z4j_core::store::{Announcement, Heard, Topic};
@@ -16,7 +16,7 @@ use crate::connect::{Backoff, Connector, Line};
 use crate::fault::Fault;
 use crate::lent::Lent;
 
-/// How often the listener notifies itself, and how long it waits to hear it.
+/// How long each step of the listener's check of itself may take, and how long it then waits to hear itself.
 const SELF_CHECK: Duration = Duration::from_secs(3);
 /// Wake-ups that a slow subscriber may be behind before it misses some.
 const WAKEUPS_WAITING_MAX: usize = 64;
@@ -24,6 +24,8 @@ const WAKEUPS_WAITING_MAX: usize = 64;
 const ANNOUNCEMENTS_WAITING_MAX: usize = 1024;
 /// The listener's own notifications, which nobody else has a use for.
 const SELF: &str = "self:";
+
+const ENDED: &str = "the connection ended";
 
 const TOPICS: [Topic; 3] = [Topic::Commands, Topic::Agents, Topic::People];
 
@@ -54,7 +56,7 @@ struct Board {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The connection was lost or proved deaf, and is not replaced yet.
+    /// The connection was lost or proved deaf, and none is known to hear since.
     is_deaf: AtomicBool,
 }
 
@@ -174,6 +176,8 @@ struct Ears {
     /// What the listener says to itself.
     own: String,
     heard_itself: Arc<AtomicBool>,
+    /// A word to itself is out, and it had its time to hear it.
+    awaits_itself: bool,
 }
 
 impl Task {
@@ -182,7 +186,6 @@ impl Task {
         loop {
             match self.listen().await {
                 Ok(ears) => {
-                    self.state.is_deaf.store(false, Ordering::Relaxed);
                     self.board.put_up_missed();
                     let since = Instant::now();
                     let why = self.serve(ears).await;
@@ -210,7 +213,7 @@ impl Task {
 
     async fn listen(&self) -> Result<Ears, Fault> {
         let own = format!("{SELF}{:032x}", self.env.next_id());
-        let heard_itself = Arc::new(AtomicBool::new(true));
+        let heard_itself = Arc::<AtomicBool>::default();
         let (board, awaited, heard) = (self.board.clone(), own.clone(), Arc::clone(&heard_itself));
         let line = self
             .connector
@@ -229,6 +232,7 @@ impl Task {
             line,
             own,
             heard_itself,
+            awaits_itself: false,
         })
     }
 
@@ -239,29 +243,37 @@ impl Task {
 
     /// Waits until the connection ends or is deaf; says which.
     async fn serve(&self, mut ears: Ears) -> &'static str {
-        let listen = self.listening();
-        let mut check = interval(SELF_CHECK);
-        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            if let Err(why) = self.check(&mut ears).await {
+                return why;
+            }
             tokio::select! {
-                () = ears.line.ended() => return "the connection ended",
-                _ = check.tick() => {}
-            }
-            if !ears.heard_itself.load(Ordering::Relaxed) {
-                return "it does not hear what this brain says: the URL leads to PgBouncer, and `listen_url` must name the server itself";
-            }
-            // Once more changes nothing, and whoever looks at the server's sessions sees what this one is for.
-            match timeout(SELF_CHECK, ears.line.client.batch_execute(&listen)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return "the connection ended",
-                Err(_) => return "the server does not answer",
-            }
-            ears.heard_itself.store(false, Ordering::Relaxed);
-            if self.say(&ears.own).await.is_err() {
-                // The pool has its own troubles, and says nothing of these ears.
-                ears.heard_itself.store(true, Ordering::Relaxed);
+                () = ears.line.ended() => return ENDED,
+                () = tokio::time::sleep(SELF_CHECK) => {}
             }
         }
+    }
+
+    /// Whether the connection still hears what it was to hear since the last check; then says the next word.
+    async fn check(&self, ears: &mut Ears) -> Result<(), &'static str> {
+        if ears.heard_itself.swap(false, Ordering::Relaxed) {
+            self.state.is_deaf.store(false, Ordering::Relaxed);
+        } else if ears.awaits_itself {
+            return Err(
+                "it does not hear what this brain says to itself; if its URL leads to PgBouncer, `listen_url` must name the server itself",
+            );
+        }
+        // Once more changes nothing, and whoever looks at the server's sessions sees what this one is for.
+        let listen = self.listening();
+        match timeout(SELF_CHECK, ears.line.client.batch_execute(&listen)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(ENDED),
+            Err(_) => return Err("the server does not answer"),
+        }
+        // A pool that has nobody to send with has its own troubles, and says nothing of these ears.
+        let said = timeout(SELF_CHECK, self.say(&ears.own)).await;
+        ears.awaits_itself = matches!(said, Ok(Ok(())));
+        Ok(())
     }
 
     /// Through another connection, as other brains do: PgBouncer passes on what the listening session itself says, and nothing

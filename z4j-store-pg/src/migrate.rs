@@ -1,7 +1,7 @@
 //! Brings a database to the schema that this program knows.
 
 use sha2::{Digest, Sha256};
-use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use sqlx::{Connection, PgConnection};
 use z4j_core::store::StoreErrorKind;
 
 use crate::checks;
@@ -74,14 +74,16 @@ pub(crate) async fn run(config: &PgConfig) -> Result<Migrated, Fault> {
     // Not through PgBouncer when there is a way around it, but it works there too: all is one transaction.
     let url = config.direct_url();
     let mut conn = open::connect(&url, &session).await?;
-    let looking = look(&mut conn, config, &session);
-    let (mut txn, is_up_to_date) = open::answered(&url, looking).await?;
-    let applied = if is_up_to_date {
-        Vec::new()
-    } else {
-        lock(&mut txn).await?;
-        make(&mut txn, config).await?
-    };
+    if open::answered(&url, is_up_to_date(&mut conn, config, &session)).await? {
+        open::answered(&url, async { Ok(conn.close().await?) }).await?;
+        return Ok(Migrated {
+            applied: Vec::new(),
+            version: known(),
+        });
+    }
+    let mut txn = conn.begin_with(session.begin_write.clone()).await?;
+    lock(&mut txn).await?;
+    let applied = make(&mut txn, config).await?;
     txn.commit().await?;
     conn.close().await?;
     Ok(Migrated {
@@ -90,17 +92,17 @@ pub(crate) async fn run(config: &PgConfig) -> Result<Migrated, Fault> {
     })
 }
 
-/// A transaction for what is to be done, and whether nothing is.
-async fn look<'c>(
-    conn: &'c mut PgConnection,
+/// Whether the server is fit and nothing is missing. What follows is not limited in time, for large tables take theirs.
+async fn is_up_to_date(
+    conn: &mut PgConnection,
     config: &PgConfig,
     session: &Session,
-) -> Result<(Transaction<'c, Postgres>, bool), Fault> {
+) -> Result<bool, Fault> {
     let mut txn = conn.begin_with(session.begin_write.clone()).await?;
     checks::server(&mut txn, config).await?;
     let state = state(&mut txn).await?;
-    let is_up_to_date = matches!(state, State::Ours(applied) if applied.len() == MIGRATIONS.len());
-    Ok((txn, is_up_to_date))
+    txn.rollback().await?;
+    Ok(matches!(state, State::Ours(applied) if applied.len() == MIGRATIONS.len()))
 }
 
 /// Waits for whoever else migrates, for as long as that takes: a large table is not done in a moment.

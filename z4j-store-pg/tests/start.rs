@@ -67,7 +67,8 @@ async fn run(database: &Database, sql: &str) {
 
 #[tokio::test]
 async fn a_server_that_freezes_after_the_login_holds_no_start_up() {
-    let config = saying(LOGGED_IN.to_vec()).await;
+    // As behind PgBouncer, so that nothing is asked before a connection counts as made.
+    let config = saying(LOGGED_IN.to_vec()).await.behind_pgbouncer(true);
     let began = Instant::now();
     let (opened, migrated, is_new) = tokio::join!(
         PgStore::open(config.clone()),
@@ -114,16 +115,11 @@ async fn what_a_server_refuses_a_login_for_comes_with_what_to_do() {
 
 #[tokio::test]
 async fn a_role_without_connections_left_is_told_to_raise_their_number() {
-    let database = Database::fresh().await;
-    let role = format!("{}_full", database.name());
-    run(
-        &database,
-        &format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 0"),
-    )
-    .await;
-    let url = database.url().replace("z4j@", &format!("{role}@"));
+    let cluster = Cluster::durable().await;
+    let database = cluster.database().await;
+    run(&database, "CREATE ROLE crowded LOGIN CONNECTION LIMIT 0").await;
+    let url = database.url().replace("z4j@", "crowded@");
     let (kind, sentence) = refusal(config(&url)).await;
-    run(&database, &format!("DROP ROLE {role}")).await;
     assert_eq!(kind, StoreErrorKind::Unavailable);
     assert!(sentence.contains("max_connections"), "{sentence}");
 }

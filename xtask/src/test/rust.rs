@@ -113,8 +113,9 @@ fn unit_and_integration(
     run(&mut tests, "the Rust tests", "a Rust test")
 }
 
-/// The suite, the plans, partitions and races, and what a start meets: all that hangs on the server's version.
-const ON_NEWEST: &str = "package(z4j-store-pg) & (kind(lib) | binary(conformance) | binary(ingest) | binary(citus) | binary(start))";
+/// Test programs of the store for what hangs on the server's version: the suite, partitions and races, what a start and a
+/// listener meet. The library's own tests, with the plans of queries, run too.
+const ON_NEWEST: [&str; 5] = ["conformance", "ingest", "citus", "start", "ears"];
 
 /// What hangs on the server's version once more, on the newest server beside the machine's own.
 fn on_newest_postgres(workspace: &Workspace) -> anyhow::Result<Findings> {
@@ -122,19 +123,14 @@ fn on_newest_postgres(workspace: &Workspace) -> anyhow::Result<Findings> {
     println!("the store on {}", programs.display());
     let mut tests = workspace.cargo();
     if has_nextest() {
+        let named = ON_NEWEST.map(|name| format!("binary({name})")).join(" | ");
+        let wanted = format!("package(z4j-store-pg) & (kind(lib) | {named})");
         tests.args(["nextest", "run"]).args(SCOPE);
-        tests.args(["-E", ON_NEWEST]);
+        tests.args(["-E", &wanted]);
     } else {
-        tests.arg("test").args(SCOPE).args([
-            "--test",
-            "conformance",
-            "--test",
-            "ingest",
-            "--test",
-            "citus",
-            "--test",
-            "start",
-        ]);
+        tests.args(["test", "--package", "z4j-store-pg", "--all-features"]);
+        tests.args(["--locked", "--no-fail-fast", "--lib"]);
+        tests.args(ON_NEWEST.iter().flat_map(|name| ["--test", name]));
     }
     tests
         .env("Z4J_TEST_PG_BIN", programs)

@@ -16,6 +16,7 @@ async fn a_brain_that_is_killed_under_many_agents_takes_all_of_them_back() {
     let fleet = world.fleet(AGENTS, 12);
     for round in 1..=3 {
         fleet.reach(round, 6).await;
+        assert!(!fleet.is_done(), "there is work left");
         brain.kill();
         // Long enough that every agent has noticed, so that all of them dial at once.
         tokio::time::sleep(Duration::from_secs(2)).await;

@@ -16,7 +16,7 @@ use crate::fleet::{self, Expected, Plan};
 
 /// A fleet that is not acknowledged anything for this long stands still; what was under way has arrived by then.
 const STILL: Duration = Duration::from_millis(700);
-/// A run that is not over by then hangs.
+/// A run that does not come on for so long hangs.
 const END_WAIT: Duration = Duration::from_secs(180);
 
 /// How long faults go on.
@@ -168,16 +168,20 @@ impl Fleet {
 
     /// Waits until this share of all frames is acknowledged.
     pub(crate) async fn reach(&self, part: usize, of: usize) {
-        let reached = async {
-            while self.acked() < self.frames * part / of {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        };
-        let reached = tokio::time::timeout(END_WAIT, reached).await;
-        let (acked, frames) = (self.acked(), self.frames);
-        reached.unwrap_or_else(|_| {
-            panic!("{acked} of {frames} frames are acknowledged and no more come")
-        });
+        let wanted = self.frames * part / of;
+        while self.acked() < wanted {
+            let before = self.acked();
+            let comes_on = async {
+                while self.acked() == before {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            let comes_on = tokio::time::timeout(END_WAIT, comes_on).await;
+            comes_on.unwrap_or_else(|_| {
+                let frames = self.frames;
+                panic!("{before} of {frames} frames are acknowledged and no more come")
+            });
+        }
     }
 
     /// Waits until nothing is acknowledged any more; answers how many frames are.
