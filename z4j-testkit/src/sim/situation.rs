@@ -109,6 +109,8 @@ situations! {
     LeaseRefused = "lease refused",
     /// The lease went from one brain to another.
     LeaseTaken = "lease taken over",
+    /// A write of a brain that was buried, or that had lost its lease, was refused.
+    FencedWrite = "fenced write refused",
     /// A brain that had stopped beating was buried by another.
     BrainBuried = "dead brain buried",
     /// A second-hand report was left to the worker's own process.

@@ -33,11 +33,13 @@ impl Sweep {
         }
     }
 
-    /// The situations that no run met.
+    /// The situations that fewer than one run in `runs` met, and how many did.
     #[must_use]
-    pub fn never_met(&self) -> Vec<Situation> {
-        let all = Situation::ALL.iter().copied();
-        all.filter(|situation| !self.met.contains_key(situation))
+    pub fn rarely_met(&self, runs: u64) -> Vec<(Situation, u64)> {
+        let times = |situation: &Situation| self.met.get(situation).copied().unwrap_or(0);
+        let all = Situation::ALL.iter();
+        all.map(|situation| (*situation, times(situation)))
+            .filter(|(_, met)| met.saturating_mul(runs) < self.runs)
             .collect()
     }
 }

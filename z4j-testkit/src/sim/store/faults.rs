@@ -182,6 +182,10 @@ impl StoreHooks for FaultHooks {
         self.suffer(fate, method).await
     }
 
+    fn fenced(&self, _method: &'static str) {
+        self.oracle.record().meet(Situation::FencedWrite);
+    }
+
     async fn ingest(
         &self,
         store: &dyn Store,

@@ -8,7 +8,7 @@ use z4j_core::id::{LinkId, ProjectId};
 use z4j_core::store::{
     AdvanceCommand, AdvanceOutcome, Announcement, BeatOutcome, ClaimCommands, CommandRow,
     ForgetOutcome, ForgetReplica, Heard, IngestBatch, IngestReceipt, IssueCommand, IssueOutcome,
-    LeaseOutcome, LeaseRequest, ReplicaBeat, StateCount, Store, StoreError,
+    LeaseOutcome, LeaseRequest, ReplicaBeat, StateCount, Store, StoreError, StoreErrorKind,
 };
 use z4j_core::time::Timestamp;
 
@@ -31,6 +31,10 @@ pub trait StoreHooks: std::fmt::Debug + Send + Sync + 'static {
     async fn after(&self, _method: &'static str, _is_write: bool) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// The store inside refused a write whose fencing number, or whose brain, counts no more
+    /// ([`z4j_core::store::StoreErrorKind::Fenced`]).
+    fn fenced(&self, _method: &'static str) {}
 
     /// In place of [`z4j_core::store::EventStore::ingest`].
     ///
@@ -183,5 +187,18 @@ impl HookedStore {
             inner,
             hooks: Arc::new(hooks),
         }
+    }
+
+    /// Tells the hooks of an answer that is a refusal by fencing.
+    pub(super) fn seen<T>(
+        &self,
+        method: &'static str,
+        answer: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        answer.inspect_err(|error| {
+            if error.kind() == StoreErrorKind::Fenced {
+                self.hooks.fenced(method);
+            }
+        })
     }
 }

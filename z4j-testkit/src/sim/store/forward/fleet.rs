@@ -63,7 +63,7 @@ impl FleetStore for HookedStore {
 
     async fn open_link(&self, open: OpenLink) -> Result<(), StoreError> {
         self.hooks.before("open_link", true).await?;
-        let done = self.inner.open_link(open).await?;
+        let done = self.seen("open_link", self.inner.open_link(open).await)?;
         self.hooks.after("open_link", true).await?;
         Ok(done)
     }
@@ -110,7 +110,8 @@ impl FleetStore for HookedStore {
         silent_after: Duration,
     ) -> Result<Vec<WorkerRow>, StoreError> {
         self.hooks.before("sweep_workers", true).await?;
-        let done = self.inner.sweep_workers(grant, now, silent_after).await?;
+        let swept = self.inner.sweep_workers(grant, now, silent_after).await;
+        let done = self.seen("sweep_workers", swept)?;
         self.hooks.after("sweep_workers", true).await?;
         Ok(done)
     }

@@ -98,7 +98,8 @@ impl Coordination for HookedStore {
 
     async fn try_lease(&self, request: LeaseRequest) -> Result<LeaseOutcome, StoreError> {
         self.hooks.before("try_lease", true).await?;
-        let done = self.hooks.try_lease(&*self.inner, request).await?;
+        let taken = self.hooks.try_lease(&*self.inner, request).await;
+        let done = self.seen("try_lease", taken)?;
         self.hooks.after("try_lease", true).await?;
         Ok(done)
     }
@@ -109,7 +110,7 @@ impl Coordination for HookedStore {
         now: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
         self.hooks.before("maintain", true).await?;
-        let done = self.inner.maintain(grant, now).await?;
+        let done = self.seen("maintain", self.inner.maintain(grant, now).await)?;
         self.hooks.after("maintain", true).await?;
         Ok(done)
     }
