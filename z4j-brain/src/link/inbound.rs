@@ -175,8 +175,8 @@ impl Inbound {
         let told = decoded.events.len();
         let (owners, elsewhere) = (&shared.links.owners, &shared.replicas.elsewhere);
         decoded.events.retain(|event| {
-            !owners.is_second_hand(&self.link, event)
-                && !elsewhere.is_second_hand(owners, &self.link, event)
+            !owners.is_second_hand(&self.link, event, received.at)
+                && !elsewhere.is_second_hand(owners, &self.link, event, received.at)
         });
         shared
             .metrics

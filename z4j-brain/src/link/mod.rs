@@ -23,5 +23,5 @@ pub(crate) mod ws;
 pub(crate) use ability::{Inability, ability_of_rows};
 pub(crate) use handle::LinkHandle;
 pub(crate) use outbox::{Ack, OutgoingCommand};
-pub(crate) use owners::Owners;
+pub(crate) use owners::{Owners, was_there};
 pub(crate) use registry::Registry;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{PoisonError, RwLock};
 
 use z4j_core::id::{LinkId, ProjectId};
+use z4j_core::limits;
 use z4j_core::store::IngestEvent;
 use z4j_core::time::Timestamp;
 
@@ -84,7 +85,12 @@ impl Owners {
     /// predecessor is nobody else's to tell. A process that does not say when it started is not relied on. A process that
     /// comes back is no other one: until its old link is found dead, that link still claims the worker, and the two are
     /// known by the same start.
-    pub(crate) fn is_second_hand(&self, link: &LinkHandle, event: &IngestEvent) -> bool {
+    pub(crate) fn is_second_hand(
+        &self,
+        link: &LinkHandle,
+        event: &IngestEvent,
+        received_at: Timestamp,
+    ) -> bool {
         let (Some(worker), Some(_)) = (&event.worker, &event.task) else {
             return false;
         };
@@ -93,11 +99,11 @@ impl Owners {
             .get(&event.project_id)
             .and_then(|engines| engines.get(&*event.engine)?.get(&**worker))
             .is_some_and(|links| {
-                let was_there = |started_at: &Option<Timestamp>| {
+                let tells_it = |started_at: &Option<Timestamp>| {
                     *started_at != link.started_at
-                        && started_at.is_some_and(|started_at| started_at <= event.occurred_at)
+                        && was_there(*started_at, event.occurred_at, received_at)
                 };
-                !links.contains_key(&link.id) && links.values().any(was_there)
+                !links.contains_key(&link.id) && links.values().any(tells_it)
             })
     }
 
@@ -114,5 +120,38 @@ impl Owners {
             .get(&project)
             .and_then(|engines| engines.get(engine)?.get(worker))
             .is_some_and(|links| links.contains_key(&link))
+    }
+}
+
+/// Whether a process that started then was there when something happened. A time that lies further ahead than clocks may differ
+/// says nothing of that: what a dead predecessor told with a wrong clock would be left to a successor that knows nothing of it.
+pub(crate) fn was_there(
+    started_at: Option<Timestamp>,
+    occurred_at: Timestamp,
+    received_at: Timestamp,
+) -> bool {
+    let believed_until = received_at.plus(limits::FRAME_SKEW_MAX);
+    occurred_at <= believed_until && started_at.is_some_and(|started_at| started_at <= occurred_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at_s(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn process_tells_what_happened_since_it_started_and_no_nonsense_of_its_predecessor() {
+        let (started_at, received_at) = (Some(at_s(100)), at_s(200));
+        assert!(was_there(started_at, at_s(100), received_at));
+        assert!(was_there(started_at, at_s(150), received_at));
+        assert!(!was_there(started_at, at_s(99), received_at));
+        assert!(!was_there(None, at_s(150), received_at));
+        let ahead = at_s(200).plus(limits::FRAME_SKEW_MAX);
+        assert!(was_there(started_at, ahead, received_at));
+        let beyond = Timestamp::from_micros(ahead.as_micros() + 1);
+        assert!(!was_there(started_at, beyond, received_at));
     }
 }

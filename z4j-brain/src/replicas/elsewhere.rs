@@ -13,7 +13,7 @@ use z4j_core::id::ProjectId;
 use z4j_core::store::{IngestEvent, StoreError};
 use z4j_core::time::Timestamp;
 
-use crate::link::{LinkHandle, Owners};
+use crate::link::{LinkHandle, Owners, was_there};
 use crate::ops::chain;
 use crate::shared::Shared;
 
@@ -45,6 +45,7 @@ impl Elsewhere {
         owners: &Owners,
         link: &LinkHandle,
         event: &IngestEvent,
+        received_at: Timestamp,
     ) -> bool {
         let (Some(worker), Some(_)) = (&event.worker, &event.task) else {
             return false;
@@ -54,7 +55,7 @@ impl Elsewhere {
             .get(&event.project_id)
             .and_then(|engines| *engines.get(&*event.engine)?.get(&**worker)?);
         started_at != link.started_at
-            && started_at.is_some_and(|started_at| started_at <= event.occurred_at)
+            && was_there(started_at, event.occurred_at, received_at)
             && !owners.holds(event.project_id, &event.engine, worker, link.id)
     }
 
