@@ -155,6 +155,19 @@ async fn what_a_sibling_tells_of_a_workers_dead_predecessor_is_stored() {
     assert_eq!(ran(&mut sibling, "echo", "w1@host", now).await, 0);
     assert_eq!(event_count(&brain, "echo").await, 0);
     assert_eq!(ran(&mut owner, "echo", "w1@host", now).await, 3);
+    for (task_id, nonsense) in [
+        ("in-2100", "2100-02-03T04:05:06.000007Z"),
+        ("never", "half past nine"),
+    ] {
+        let mut told = FakeTask::new("celery", task_id, "shop.charge");
+        told.worker = "w1@host".to_owned();
+        let mut told = told.received();
+        told.occurred_at = nonsense.to_owned();
+        let batch = sibling.send_events(&[told]).await.unwrap();
+        let ack = sibling.wait_ack(&batch, WAIT).await.unwrap();
+        assert_eq!(ack.accepted, 1, "a time of {nonsense} proves nothing");
+        assert_eq!(event_count(&brain, task_id).await, 1);
+    }
 }
 
 /// The value of a counter as the metrics page shows it.

@@ -101,7 +101,7 @@ impl Owners {
             .is_some_and(|links| {
                 let tells_it = |started_at: &Option<Timestamp>| {
                     *started_at != link.started_at
-                        && was_there(*started_at, event.occurred_at, received_at)
+                        && was_there(*started_at, event.sent_at, received_at)
                 };
                 !links.contains_key(&link.id) && links.values().any(tells_it)
             })
@@ -123,15 +123,17 @@ impl Owners {
     }
 }
 
-/// Whether a process that started then was there when something happened. A time that lies further ahead than clocks may differ
-/// says nothing of that: what a dead predecessor told with a wrong clock would be left to a successor that knows nothing of it.
+/// Whether a process that started then was there when something happened, by the time that was sent: the one that is shown is
+/// clamped to the time of receipt, at which every process was there. A time that lies further ahead than clocks may differ says
+/// nothing, nor does one that cannot be read (it is filed under 1970): what a dead predecessor told with a wrong clock would be
+/// left to a successor that knows nothing of it.
 pub(crate) fn was_there(
     started_at: Option<Timestamp>,
-    occurred_at: Timestamp,
+    sent_at: Timestamp,
     received_at: Timestamp,
 ) -> bool {
     let believed_until = received_at.plus(limits::FRAME_SKEW_MAX);
-    occurred_at <= believed_until && started_at.is_some_and(|started_at| started_at <= occurred_at)
+    sent_at <= believed_until && started_at.is_some_and(|started_at| started_at <= sent_at)
 }
 
 #[cfg(test)]
@@ -148,6 +150,7 @@ mod tests {
         assert!(was_there(started_at, at_s(100), received_at));
         assert!(was_there(started_at, at_s(150), received_at));
         assert!(!was_there(started_at, at_s(99), received_at));
+        assert!(!was_there(started_at, Timestamp::EPOCH, received_at));
         assert!(!was_there(None, at_s(150), received_at));
         let ahead = at_s(200).plus(limits::FRAME_SKEW_MAX);
         assert!(was_there(started_at, ahead, received_at));

@@ -55,7 +55,7 @@ impl Elsewhere {
             .get(&event.project_id)
             .and_then(|engines| *engines.get(&*event.engine)?.get(&**worker)?);
         started_at != link.started_at
-            && was_there(started_at, event.occurred_at, received_at)
+            && was_there(started_at, event.sent_at, received_at)
             && !owners.holds(event.project_id, &event.engine, worker, link.id)
     }
 

@@ -117,7 +117,7 @@ async fn a_brain_with_its_own_file_on_a_full_disk_resumes_by_itself_too() {
     let data = disk.path().join("brain");
     let port = free_port();
     let brain = Brain::start_with(with_admin(z4j(&data)), port);
-    let fleet = Fleet::start(4, 300, |name| mint(z4j(&data), &[port], name));
+    let fleet = Fleet::start(0..4, 300, |name| mint(z4j(&data), &[port], name));
     fleet.reach(1, 8).await;
     disk.fill();
     stands_still(port, &fleet, "The disk of the database is full").await;

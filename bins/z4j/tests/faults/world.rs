@@ -1,5 +1,6 @@
 //! A durable PostgreSQL, brains on it, and agents that know them.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -88,6 +89,11 @@ impl World {
 
     /// Sets a fleet to work: half of it dials the first brain first, the other half the second.
     pub(crate) fn fleet(&self, agents: usize, tasks: usize) -> Fleet {
+        self.fleet_of(0..agents, tasks)
+    }
+
+    /// The same with agents of these numbers: two fleets at work must not share any.
+    pub(crate) fn fleet_of(&self, agents: Range<usize>, tasks: usize) -> Fleet {
         Fleet::start(agents, tasks, |name| self.mint(name))
     }
 }
@@ -130,13 +136,13 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Sets agents to work, each with so many tasks; `mint` makes what they dial with.
+    /// Sets agents of these numbers to work, each with so many tasks; `mint` makes what they dial with.
     pub(crate) fn start(
-        agents: usize,
+        agents: Range<usize>,
         tasks: usize,
         mint: impl Fn(&str) -> Vec<FakeAgentConfig>,
     ) -> Self {
-        let plans: Vec<Plan> = (0..agents)
+        let plans: Vec<Plan> = agents
             .map(|index| {
                 let mut configs = mint(&format!("agent-{index}"));
                 let brains = configs.len();
