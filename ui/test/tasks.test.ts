@@ -26,6 +26,12 @@ describe('a list that is live', () => {
     const rows = arrange(base, live(row('d', 40), row('a', 50)), {}, '-updated_at', false)
     expect(ids(rows)).toEqual(['a', 'd', 'c', 'b'])
   })
+  it('puts equal runs, and rows without one, by their latest change', () => {
+    const runs = [row('slow', 5, { runtime_ms: 9 }), row('old', 10, { runtime_ms: 2 }), row('none', 20)]
+    const news = live(row('new', 40, { runtime_ms: 2 }), row('later', 30), row('older', 1))
+    expect(ids(arrange(runs, news, {}, '-runtime_ms', false))).toEqual(['slow', 'new', 'old', 'later', 'none', 'older'])
+    expect(ids(arrange(runs, news, {}, '-runtime_ms', true))).toEqual(['slow', 'new', 'old', 'later', 'none'])
+  })
   it('drops rows that no longer match and keeps out those that never did', () => {
     const filter = { state: ['started'] }
     const started = base.map((one) => ({ ...one, state: 'started' as const }))

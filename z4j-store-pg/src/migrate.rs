@@ -56,6 +56,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "smaller random indexes",
         sql: include_str!("../migrations/0007_smaller_random_indexes.sql"),
     },
+    Migration {
+        version: 8,
+        name: "equal runs by change",
+        sql: include_str!("../migrations/0008_equal_runs_by_change.sql"),
+    },
 ];
 
 /// What a migration did.

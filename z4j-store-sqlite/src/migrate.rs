@@ -30,6 +30,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "streams",
         sql: include_str!("../migrations/0003_streams.sql"),
     },
+    Migration {
+        version: 4,
+        name: "equal runs by change",
+        sql: include_str!("../migrations/0004_equal_runs_by_change.sql"),
+    },
 ];
 
 /// Applies what is missing in one transaction; refuses what is newer, changed, or not ours.

@@ -28,6 +28,8 @@ export function compare(sort: Sort): (a: TaskRow, b: TaskRow) => number {
   const field = sort.replace('-', '') as 'updated_at' | 'received_at' | 'finished_at' | 'runtime_ms'
   return (a, b) => {
     const [x, y] = [a[field], b[field]]
+    // Equal runs, and rows without one, by the latest change.
+    if (x === y && sort === '-runtime_ms') return b.updated_at < a.updated_at ? -1 : Number(b.updated_at > a.updated_at)
     if (x === y) return 0
     if (x === null) return 1
     if (y === null) return -1

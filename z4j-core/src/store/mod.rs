@@ -24,6 +24,7 @@ mod page;
 mod parts;
 mod replicas;
 mod streams;
+mod task_order;
 mod tasks;
 mod workers;
 
@@ -53,9 +54,10 @@ pub use page::{Cursor, Page, PageRequest};
 pub use parts::StoreParts;
 pub use replicas::{BeatOutcome, Estate, ForgetOutcome, ForgetReplica, ReplicaBeat, ReplicaRow};
 pub use streams::{StreamGap, StreamHole, StreamKey, StreamSegment};
+pub use task_order::{TaskPlace, TaskSort};
 pub use tasks::{
     Facet, Facets, MinuteCount, StateCount, TaskDetail, TaskFilter, TaskNode, TaskQueries,
-    TaskSort, TaskSummary, TaskTree,
+    TaskSummary, TaskTree,
 };
 pub use workers::{
     DisownedWorker, QueueRow, QueueSighting, WorkerOwner, WorkerRow, WorkerSighting, WorkerState,

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use super::{Page, PageRequest, StoreError};
+use super::{Page, PageRequest, StoreError, TaskSort};
 use crate::id::{AgentId, ProjectId, TaskKey};
 use crate::limits::SUMMARY_MESSAGE_BYTES_MAX;
 use crate::task::{TaskRecord, TaskState};
@@ -104,33 +104,6 @@ pub struct TaskFilter {
     pub since: Option<Timestamp>,
     /// State reached before this.
     pub until: Option<Timestamp>,
-}
-
-/// The order of a task list; ties by engine and task id in the same direction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TaskSort {
-    /// Latest change of state first.
-    #[default]
-    UpdatedDesc,
-    /// Earliest change of state first.
-    UpdatedAsc,
-    /// Latest received first.
-    ReceivedDesc,
-    /// Latest finished first.
-    FinishedDesc,
-    /// Longest run first.
-    RuntimeDesc,
-}
-
-impl TaskSort {
-    /// Every order.
-    pub const ALL: [Self; 5] = [
-        Self::UpdatedDesc,
-        Self::UpdatedAsc,
-        Self::ReceivedDesc,
-        Self::FinishedDesc,
-        Self::RuntimeDesc,
-    ];
 }
 
 /// A task as lists show it: no payloads.

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use z4j_core::id::TaskKey;
+use z4j_core::store::TaskPlace;
+
 use crate::day::{Day, day_of, day_of_micros, start_micros};
 
-use super::order::Position;
 use super::walk::Walk;
 
 /// Each range is so many times as wide as the one before.
@@ -33,7 +35,7 @@ impl Days {
             left.end = left.end.min(day_of(until) + 1);
         }
         let is_descending = walk.part.is_descending();
-        if let Some((Some(at), _, _)) = walk.after {
+        if let Some(at) = walk.after.as_ref().and_then(|after| after.value) {
             if is_descending {
                 left.end = left.end.min(day_of_micros(at) + 1);
             } else {
@@ -81,13 +83,17 @@ impl Days {
     }
 
     /// The position behind all tasks of `range`.
-    pub(super) fn behind(&self, range: &Range<Day>) -> Position {
+    pub(super) fn behind(&self, range: &Range<Day>) -> TaskPlace {
         let day = if self.is_descending {
             range.start
         } else {
             range.end
         };
-        (Some(start_micros(day)), String::new(), String::new())
+        TaskPlace {
+            value: Some(start_micros(day)),
+            changed_at: None,
+            key: TaskKey::new("", ""),
+        }
     }
 }
 
@@ -117,8 +123,8 @@ mod tests {
 
     #[test]
     fn what_is_behind_a_range_begins_where_it_ends() {
-        let position = |day| (Some(start_micros(day)), String::new(), String::new());
-        assert_eq!(Days::of(0..9, true).behind(&(3..5)), position(3));
-        assert_eq!(Days::of(0..9, false).behind(&(3..5)), position(5));
+        let behind = |is_descending| Days::of(0..9, is_descending).behind(&(3..5)).value;
+        assert_eq!(behind(true), Some(start_micros(3)));
+        assert_eq!(behind(false), Some(start_micros(5)));
     }
 }

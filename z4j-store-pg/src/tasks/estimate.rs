@@ -32,8 +32,6 @@ pub(super) struct Gathering {
     pub(super) at_most: u32,
     /// Rows that are probably read, if states and times of a name, queue or worker are those of all: its index holds them too.
     pub(super) likely: u32,
-    /// Whether the filter names a name that is rarer than its worker.
-    pub(super) is_name_rarer: bool,
 }
 
 /// What the counters say of a filter.
@@ -90,10 +88,6 @@ pub(super) async fn gathering(db: &mut Db<'_>, walk: &Walk<'_>) -> Result<Gather
     Ok(Gathering {
         at_most,
         likely: number(rows).min(at_most),
-        is_name_rarer: counts
-            .name
-            .zip(counts.worker)
-            .is_some_and(|(name, worker)| name < worker),
     })
 }
 

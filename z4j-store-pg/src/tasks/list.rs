@@ -10,7 +10,7 @@ use crate::fault::Fault;
 
 use super::estimate::gathering;
 use super::links;
-use super::order::{self, Part, Position};
+use super::order::{self, Part};
 use super::receipt;
 use super::search::{self, Clues};
 use super::sql::Sql;
@@ -22,8 +22,6 @@ use super::walk::Walk;
 pub(super) const WINDOW_ROWS: u32 = 2_000;
 /// The same of an order by run time, whose rows lie all over the table.
 const RUN_WINDOW_ROWS: u32 = 500;
-/// What such a row costs, in rows that are gathered in the order of their changes, which is nearly that of the table.
-const RUN_ROW_COST: u32 = 2;
 /// Rows of a second look.
 const WIDE_WINDOW_ROWS_MAX: u32 = 150_000;
 /// Rows that are read to gather all that match; beyond, the database is left to choose.
@@ -67,8 +65,8 @@ pub(super) async fn page(
 ) -> Result<Page<TaskSummary>, Fault> {
     let (project, filter, sort) = (request.project, request.filter, request.sort);
     let tag = tag(project, filter, sort)?;
-    let after: Option<Position> = cursor::open(&tag, request.page.after.as_ref())?;
-    let is_past_values = matches!(&after, Some((None, _, _)));
+    let after = sort.open(&tag, request.page.after.as_ref())?;
+    let is_past_values = after.as_ref().is_some_and(|after| after.value.is_none());
     let limit = request.page.limit as usize;
     let mut items = Vec::new();
     let mut clues = Clues::new(filter.search.as_deref().unwrap_or_default());
@@ -88,7 +86,7 @@ pub(super) async fn page(
     items.truncate(limit);
     links::fill(db, project, &mut items).await?;
     let next = match items.last() {
-        Some(last) if has_more => Some(cursor::seal(&tag, order::position(last, sort))?),
+        Some(last) if has_more => Some(cursor::seal(&tag, sort.place(last))?),
         _ => None,
     };
     Ok(Page { items, next })
@@ -128,20 +126,16 @@ async fn rows(
     if gathering.at_most <= WINDOW_ROWS {
         return run(db, &Step::Gathered.sql(walk, wanted)).await;
     }
-    // Of what follows in the order, the share that matches is then that of the more frequent of the two.
-    let is_by_name = walk.part == Part::Ran && gathering.is_name_rarer;
-    let by_name = is_by_name.then(|| walk.by_name());
-    let walk = by_name.as_ref().unwrap_or(walk);
-    let (window, cost) = match walk.part {
-        Part::Ran => (RUN_WINDOW_ROWS, RUN_ROW_COST),
-        _ => (WINDOW_ROWS, 1),
+    let window = match walk.part {
+        Part::Ran => RUN_WINDOW_ROWS,
+        _ => WINDOW_ROWS,
     };
     let (seen, found) = look(db, walk, window, wanted).await?;
     if found.len() >= wanted as usize || seen < window {
         return Ok(found);
     }
     let needed = rows_needed((found.len(), window), wanted);
-    if needed <= WIDE_WINDOW_ROWS_MAX && needed.saturating_mul(cost) <= gathering.likely {
+    if needed <= WIDE_WINDOW_ROWS_MAX && needed <= gathering.likely {
         let (seen, found) = look(db, walk, needed, wanted).await?;
         if found.len() >= wanted as usize || seen < needed {
             return Ok(found);

@@ -1,12 +1,7 @@
 //! The order of a list: one or two parts, each along one index.
 
-use z4j_core::store::{TaskFilter, TaskSort, TaskSummary};
+use z4j_core::store::{TaskFilter, TaskSort};
 use z4j_core::task::TaskState;
-
-use crate::row;
-
-/// Where a row stands in a list: the sorted value, engine, task id.
-pub(super) type Position = (Option<i64>, String, String);
 
 /// A part of a list. Parts follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +16,9 @@ pub(super) enum Part {
     Received,
     /// The others, by key.
     NotReceived,
-    /// Tasks that ran, longest first.
+    /// Tasks that ran, longest first, and of equal runs the latest changed.
     Ran,
-    /// The others, by key.
+    /// The others, latest changed first.
     NotRan,
 }
 
@@ -43,13 +38,25 @@ pub(super) const fn parts(sort: TaskSort) -> &'static [Part] {
 }
 
 impl Part {
-    /// The column that the part is sorted by before engine and task id.
+    /// The column that the part is sorted by first.
     pub(super) const fn column(self) -> Option<&'static str> {
         match self {
             Self::Changed { .. } | Self::Ended => Some("state_at"),
             Self::Received => Some("received_at"),
             Self::Ran => Some("runtime_ms"),
             Self::NotEnded | Self::NotReceived | Self::NotRan => None,
+        }
+    }
+
+    /// What decides between equal values, before engine and task id.
+    pub(super) const fn tie(self) -> Option<&'static str> {
+        match self {
+            Self::Ran | Self::NotRan => Some("state_at"),
+            Self::Changed { .. }
+            | Self::Ended
+            | Self::Received
+            | Self::NotEnded
+            | Self::NotReceived => None,
         }
     }
 
@@ -121,15 +128,4 @@ impl Part {
             states.len() == TaskState::ALL.len() || (self == Self::Ran && filter.states.is_empty());
         Some(if is_any { Vec::new() } else { states })
     }
-}
-
-/// Where `task` stands.
-pub(super) fn position(task: &TaskSummary, sort: TaskSort) -> Position {
-    let value = match sort {
-        TaskSort::UpdatedDesc | TaskSort::UpdatedAsc => Some(task.state_at.as_micros()),
-        TaskSort::ReceivedDesc => task.received_at.map(|at| at.as_micros()),
-        TaskSort::FinishedDesc => task.finished_at.map(|at| at.as_micros()),
-        TaskSort::RuntimeDesc => task.runtime_ms.map(row::signed),
-    };
-    (value, task.key.engine.clone(), task.key.task_id.clone())
 }

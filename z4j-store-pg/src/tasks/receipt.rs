@@ -107,7 +107,7 @@ async fn look(db: &mut Db<'_>, walk: &Walk<'_>, rows: u32, wanted: u32) -> Resul
 pub(super) fn sql(walk: &Walk<'_>, rows: u32, wanted: u32) -> Sql {
     let mut sql = Sql::default();
     let mut filter = walk.filter.clone();
-    if let Some((Some(received_at), _, _)) = &walk.after {
+    if let Some(received_at) = walk.after.as_ref().and_then(|after| after.value) {
         // Whoever was received before that and is not apart was changed before this.
         let end = Timestamp::from_micros(received_at.saturating_add(APART_MICROS + 1));
         filter.until = Some(filter.until.map_or(end, |until| until.min(end)));

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use sqlx::postgres::PgRow;
-use z4j_core::store::TaskSummary;
+use z4j_core::store::{TaskPlace, TaskSummary};
 use z4j_core::task::TaskRecord;
 
 use crate::day::{Day, day_of_micros};
@@ -19,7 +19,6 @@ use crate::row;
 
 use super::days::Days;
 use super::needle::Needle;
-use super::order::Position;
 use super::step::{self, Step};
 use super::summary;
 use super::text;
@@ -276,10 +275,11 @@ fn decode(record: &[u8]) -> Result<TaskRecord, Fault> {
     TaskRecord::decode(record).map_err(|error| Fault::Corrupt(error.to_string()))
 }
 
-fn position(row: &PgRow, walk: &Walk<'_>) -> Result<Position, Fault> {
-    let value = match walk.part.column() {
-        Some(column) => Some(row::get(row, column)?),
-        None => None,
-    };
-    Ok((value, row::text(row, "engine")?, row::text(row, "task_id")?))
+fn position(row: &PgRow, walk: &Walk<'_>) -> Result<TaskPlace, Fault> {
+    let read = |column: Option<&str>| column.map(|column| row::get(row, column)).transpose();
+    Ok(TaskPlace {
+        value: read(walk.part.column())?,
+        changed_at: read(walk.part.tie())?,
+        key: summary::key(row)?,
+    })
 }

@@ -5,10 +5,10 @@
 //! few by another index is better: [`super::list`] decides, after a look at a bounded number of rows.
 
 use z4j_core::id::ProjectId;
-use z4j_core::store::TaskFilter;
+use z4j_core::store::{TaskFilter, TaskPlace};
 use z4j_core::task::TaskState;
 
-use super::order::{Part, Position};
+use super::order::Part;
 use super::sql::{Sql, Value};
 
 /// One part of one list, from a position on.
@@ -20,9 +20,18 @@ pub(super) struct Walk<'a> {
     /// Any of these; empty for any at all.
     pub(super) states: Vec<TaskState>,
     /// After this position, which is in this part.
-    pub(super) after: Option<Position>,
-    /// Whether a list by run time goes along the index of its name, not that of its worker.
-    is_by_name: bool,
+    pub(super) after: Option<TaskPlace>,
+}
+
+/// How a walk goes along an index whose run times are rounded; empty for all others.
+#[derive(Default)]
+struct Rounded {
+    /// Behind the columns.
+    column: &'static str,
+    /// Before the order.
+    leading: Option<&'static str>,
+    /// Beside the keyset.
+    beyond: Option<String>,
 }
 
 /// What a condition is about.
@@ -43,26 +52,17 @@ impl<'a> Walk<'a> {
         project: ProjectId,
         filter: &'a TaskFilter,
         part: Part,
-        after: Option<&Position>,
+        after: Option<&TaskPlace>,
     ) -> Option<Self> {
         let states = part.states(filter)?;
-        let after = after.filter(|(value, _, _)| value.is_some() == part.column().is_some());
+        let after = after.filter(|after| after.value.is_some() == part.column().is_some());
         Some(Self {
             project,
             filter,
             part,
             states,
             after: after.cloned(),
-            is_by_name: false,
         })
-    }
-
-    /// The same walk along the index of the name, where that of the worker would lead: for a name that is rarer.
-    pub(super) fn by_name(&self) -> Self {
-        Self {
-            is_by_name: true,
-            ..self.clone()
-        }
     }
 
     /// Whether a text is looked for. Every task holds the empty one.
@@ -79,14 +79,17 @@ impl<'a> Walk<'a> {
     /// `SELECT columns` along the index, at most `limit` rows. Conditions that the index does not hold are left out.
     pub(super) fn along(&self, sql: &mut Sql, columns: &str, limit: u32) {
         let ranges = self.ranges(sql);
-        let keyset = self.keyset(sql);
-        let order = self.order(limit);
+        let rounded = self.rounded(sql);
+        let keyset = self.keyset(sql).into_iter();
+        let keyset: Vec<_> = keyset.chain(rounded.beyond).collect();
+        let order = self.order_after(rounded.leading, limit);
+        let rounded = rounded.column;
         let mut branches = Vec::with_capacity(ranges.len());
         for mut conditions in ranges {
-            conditions.extend(keyset.clone());
+            conditions.extend_from_slice(&keyset);
             let conditions = conditions.join(" AND ");
             branches.push(format!(
-                "SELECT {columns} FROM tasks WHERE {conditions}{order}"
+                "SELECT {columns}{rounded} FROM tasks WHERE {conditions}{order}"
             ));
         }
         if let [branch] = branches.as_slice() {
@@ -135,17 +138,46 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn order(&self, limit: u32) -> String {
+        self.order_after(None, limit)
+    }
+
+    fn order_after(&self, first: Option<&str>, limit: u32) -> String {
         let direction = self.part.direction();
         // Where the value is missing it is the same in all rows; naming it shows that the index has the order.
         let leading = match self.part {
             Part::NotRan => Some("runtime_ms"),
             part => part.column(),
         };
-        let leading = leading.map(|column| format!("{column} {direction}, "));
-        format!(
-            " ORDER BY {}engine {direction}, task_id {direction} LIMIT {limit}",
-            leading.unwrap_or_default()
-        )
+        let columns = [
+            first,
+            leading,
+            self.part.tie(),
+            Some("engine"),
+            Some("task_id"),
+        ];
+        let columns = columns.into_iter().flatten();
+        let columns: Vec<_> = columns
+            .map(|column| format!("{column} {direction}"))
+            .collect();
+        format!(" ORDER BY {} LIMIT {limit}", columns.join(", "))
+    }
+
+    /// What the index of a worker has in place of the run time. Rows with the same are sorted by the order of the list; that they
+    /// follow from it is nothing that the database knows.
+    fn rounded(&self, sql: &mut Sql) -> Rounded {
+        if self.part != Part::Ran || self.filter.worker.is_none() {
+            return Rounded::default();
+        }
+        let after = self.after.as_ref().and_then(|after| after.value);
+        let beyond = after.map(|value| {
+            let mark = sql.mark(Value::Int(value));
+            format!("task_runtime_rounded(runtime_ms) <= task_runtime_rounded({mark})")
+        });
+        Rounded {
+            column: ", task_runtime_rounded(runtime_ms) AS rounded_ms",
+            leading: Some("rounded_ms"),
+            beyond,
+        }
     }
 
     /// The conditions that the index of the walk does not hold.
@@ -154,9 +186,8 @@ impl<'a> Walk<'a> {
         match self.part {
             Part::Changed { .. } | Part::Ended => held.extend([About::States, About::Window]),
             Part::Received | Part::Ran => held.extend([About::Membership, About::States]),
-            Part::NotRan | Part::NotEnded => {
-                held.extend([About::Membership, About::States, About::Engine]);
-            }
+            Part::NotRan => held.extend([About::Membership, About::States, About::Window]),
+            Part::NotEnded => held.extend([About::Membership, About::States, About::Engine]),
             Part::NotReceived => held.push(About::Engine),
         }
         held.extend(self.keys().into_iter().map(|(about, _, _)| about));
@@ -178,7 +209,12 @@ impl<'a> Walk<'a> {
                 start.extend(self.part.membership().map(str::to_owned));
                 self.split_by_state(sql, &start, true)
             }
-            Part::NotRan | Part::NotEnded => {
+            Part::NotRan => {
+                start.extend(self.part.membership().map(str::to_owned));
+                start.extend(self.window(sql));
+                self.split_by_state(sql, &start, true)
+            }
+            Part::NotEnded => {
                 start.extend(self.part.membership().map(str::to_owned));
                 start.extend(self.engine(sql));
                 self.split_by_state(sql, &start, true)
@@ -236,9 +272,9 @@ impl<'a> Walk<'a> {
                 [worker, name, queue].into_iter().flatten().collect()
             }
             Part::Changed { .. } | Part::Ended => [name, queue].into_iter().flatten().collect(),
-            // An entry that no other equals costs ingest a leaf of its own: these indexes hold nothing but the run time.
-            Part::Ran if self.is_by_name => name.or(worker).into_iter().collect(),
-            Part::Ran => worker.or(name).into_iter().collect(),
+            // An entry that no other equals costs ingest a leaf of its own: that of the name holds nothing but the run time.
+            Part::Ran if worker.is_some() => [worker, name].into_iter().flatten().collect(),
+            Part::Ran => name.into_iter().collect(),
             Part::Received | Part::NotRan | Part::NotEnded | Part::NotReceived => Vec::new(),
         }
     }
@@ -295,18 +331,22 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn keyset(&self, sql: &mut Sql) -> Option<String> {
-        let (value, engine, task_id) = self.after.as_ref()?;
-        let beyond = self.part.beyond();
-        let engine = sql.mark(Value::text(engine));
-        let task_id = sql.mark(Value::text(task_id));
-        match (self.part.column(), value) {
-            (Some(column), Some(value)) => {
-                let value = sql.mark(Value::Int(*value));
-                Some(format!(
-                    "({column}, engine, task_id) {beyond} ({value}, {engine}, {task_id})"
-                ))
+        let after = self.after.as_ref()?;
+        let values = [
+            (self.part.column(), after.value),
+            (self.part.tie(), after.changed_at),
+        ];
+        let (mut columns, mut marks) = (Vec::new(), Vec::new());
+        for (column, value) in values {
+            if let (Some(column), Some(value)) = (column, value) {
+                columns.push(column);
+                marks.push(sql.mark(Value::Int(value)));
             }
-            _ => Some(format!("(engine, task_id) {beyond} ({engine}, {task_id})")),
         }
+        columns.extend(["engine", "task_id"]);
+        marks.push(sql.mark(Value::text(&after.key.engine)));
+        marks.push(sql.mark(Value::text(&after.key.task_id)));
+        let (columns, marks) = (columns.join(", "), marks.join(", "));
+        Some(format!("({columns}) {} ({marks})", self.part.beyond()))
     }
 }

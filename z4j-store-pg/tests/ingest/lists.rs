@@ -10,6 +10,10 @@ use crate::support::{self, Desk, at_s, batch, event, facts, ids, listed};
 
 const TASKS: i64 = 12_000;
 const PAGES_MAX: usize = 6;
+/// Equal ones, ones that are equal in their first three digits only, and those beside a step of the rounding.
+const RUN_TIMES_MS: [u64; 12] = [
+    3, 999, 1_000, 1_004, 1_009, 1_010, 99_950, 99_999, 100_000, 9_999_999, 10_000_000, 10_050_000,
+];
 
 /// What is known of a task: when it was received and, for most, how it ended. Most ended soon after; some much later, some
 /// before they were received, as a clock that is wrong has it, and some were never received.
@@ -43,7 +47,8 @@ fn history(project: ProjectId, number: i64) -> Vec<IngestEvent> {
     });
     let end = Timestamp::from_micros(at.as_micros() + after_s * 1_000_000);
     let mut second = event(project, kind, &id, end);
-    facts(&mut second).runtime_ms = Some(u64::try_from(number % 37).unwrap());
+    let run = usize::try_from(number % 37).unwrap() % RUN_TIMES_MS.len();
+    facts(&mut second).runtime_ms = Some(RUN_TIMES_MS[run]);
     vec![first, second]
 }
 
@@ -58,6 +63,20 @@ fn filters() -> Vec<TaskFilter> {
         worker: some(worker),
         ..filter
     };
+    let queue = |queue: &str, filter: TaskFilter| TaskFilter {
+        queue: some(queue),
+        ..filter
+    };
+    let within = |from: i64, to: i64, filter: TaskFilter| TaskFilter {
+        since: Some(at_s(from)),
+        until: Some(at_s(to)),
+        ..filter
+    };
+    let states = |states: &[TaskState], filter: TaskFilter| TaskFilter {
+        states: states.to_vec(),
+        ..filter
+    };
+    let without_run_time = states(&[TaskState::Started], none.clone());
     vec![
         none.clone(),
         name("app.n0"),
@@ -66,51 +85,25 @@ fn filters() -> Vec<TaskFilter> {
         worker("w5", none.clone()),
         worker("w5", name("app.n0")),
         worker("w13", name("app.n2")),
-        TaskFilter {
-            queue: some("q2"),
-            ..name("app.n0")
-        },
-        TaskFilter {
-            queue: some("q2"),
-            ..worker("w7", none.clone())
-        },
-        TaskFilter {
-            states: vec![TaskState::Failure, TaskState::Started],
-            ..name("app.n0")
-        },
-        TaskFilter {
-            since: Some(at_s(500)),
-            until: Some(at_s(3_000)),
-            ..worker("w9", name("app.n0"))
-        },
+        queue("q2", name("app.n0")),
+        queue("q2", worker("w7", none.clone())),
+        states(&[TaskState::Failure, TaskState::Started], name("app.n0")),
+        without_run_time.clone(),
+        within(200, 3_500, without_run_time),
+        within(500, 3_000, worker("w9", name("app.n0"))),
         worker("w-most", name("app.n0")),
-        TaskFilter {
-            states: vec![TaskState::Failure, TaskState::Success],
-            ..worker("w-most", name("app.n0"))
-        },
-        TaskFilter {
-            since: Some(at_s(200)),
-            until: Some(at_s(3_500)),
-            ..worker("w-most", name("app.n0"))
-        },
+        states(
+            &[TaskState::Failure, TaskState::Success],
+            worker("w-most", name("app.n0")),
+        ),
+        within(200, 3_500, worker("w-most", name("app.n0"))),
         worker("w-most", name("app.n1")),
-        TaskFilter {
-            since: Some(at_s(200)),
-            until: Some(at_s(3_500)),
-            ..worker("w-most", name("app.n1"))
-        },
-        TaskFilter {
-            queue: some("q6"),
-            ..worker("w-most", name("app.n0"))
-        },
-        TaskFilter {
-            queue: some("q31"),
-            ..name("app.n0")
-        },
+        within(200, 3_500, worker("w-most", name("app.n1"))),
+        queue("q6", worker("w-most", name("app.n0"))),
+        queue("q31", name("app.n0")),
         TaskFilter {
             engine: some("celery"),
-            queue: some("q6"),
-            ..none
+            ..queue("q6", none)
         },
     ]
 }

@@ -12,6 +12,7 @@
 mod conflicts;
 mod days;
 mod lists;
+mod migrating;
 mod search;
 mod support;
 

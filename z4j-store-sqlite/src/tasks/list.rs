@@ -11,7 +11,7 @@ use z4j_core::task::TaskState;
 use crate::fault::Fault;
 use crate::{cursor, row};
 
-use super::query::{Order, Position, Walk};
+use super::query::{Order, Walk};
 use super::summary;
 
 /// One page, by walking the index of its order.
@@ -23,7 +23,7 @@ pub(super) fn page(
     page: &PageRequest,
 ) -> Result<Page<TaskSummary>, Fault> {
     let tag = tag(project, filter, sort)?;
-    let after: Option<Position> = cursor::open(&tag, page.after.as_ref())?;
+    let after = sort.open(&tag, page.after.as_ref())?;
     let Some(project) = row::project_key(db, project)? else {
         return Ok(Page {
             items: Vec::new(),
@@ -41,7 +41,7 @@ pub(super) fn page(
         after: after.as_ref(),
         limit,
     };
-    let is_past_values = matches!(&after, Some((None, _, _)));
+    let is_past_values = after.as_ref().is_some_and(|after| after.value.is_none());
     let mut items = if is_past_values {
         Vec::new()
     } else {
@@ -58,7 +58,7 @@ pub(super) fn page(
     let has_more = items.len() > wanted;
     items.truncate(wanted);
     let next = match items.last() {
-        Some(last) if has_more => Some(cursor::seal(&tag, position(last, sort))?),
+        Some(last) if has_more => Some(cursor::seal(&tag, sort.place(last))?),
         _ => None,
     };
     Ok(Page { items, next })
@@ -101,16 +101,6 @@ fn run(db: &Connection, walk: &Walk<'_>) -> Result<Vec<TaskSummary>, Fault> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn position(task: &TaskSummary, sort: TaskSort) -> Position {
-    let value = match sort {
-        TaskSort::UpdatedDesc | TaskSort::UpdatedAsc => Some(task.state_at.as_micros()),
-        TaskSort::ReceivedDesc => task.received_at.map(|at| at.as_micros()),
-        TaskSort::FinishedDesc => task.finished_at.map(|at| at.as_micros()),
-        TaskSort::RuntimeDesc => task.runtime_ms.map(row::signed),
-    };
-    (value, task.key.engine.clone(), task.key.task_id.clone())
-}
-
 fn tag(project: ProjectId, filter: &TaskFilter, sort: TaskSort) -> Result<String, CursorError> {
     let exact = (
         &filter.name,
@@ -134,6 +124,8 @@ fn tag(project: ProjectId, filter: &TaskFilter, sort: TaskSort) -> Result<String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use z4j_core::id::TaskKey;
+    use z4j_core::store::TaskPlace;
     use z4j_core::time::Timestamp;
 
     fn database() -> Connection {
@@ -154,6 +146,14 @@ mod tests {
             })
             .unwrap();
         lines.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
+    }
+
+    fn position(sort: TaskSort) -> TaskPlace {
+        TaskPlace {
+            value: Some(1),
+            changed_at: (sort == TaskSort::RuntimeDesc).then_some(1),
+            key: TaskKey::new("celery", "t"),
+        }
     }
 
     fn filters() -> Vec<TaskFilter> {
@@ -192,26 +192,28 @@ mod tests {
     #[test]
     fn every_list_walks_an_index_in_order_and_sorts_ties_only() {
         let db = database();
-        let position = (Some(1), "celery".to_owned(), "t".to_owned());
-        let sorts = [
-            TaskSort::UpdatedDesc,
-            TaskSort::UpdatedAsc,
-            TaskSort::ReceivedDesc,
-            TaskSort::FinishedDesc,
-            TaskSort::RuntimeDesc,
-        ];
-        for sort in sorts {
+        for sort in TaskSort::ALL {
             let order = Order::of(sort);
+            let position = position(sort);
             for filter in filters() {
-                for only in [None, Some(TaskState::Failure)] {
+                for (only, nulls) in [
+                    (None, false),
+                    (Some(TaskState::Failure), false),
+                    // Few have no receipt or end, and those are sorted.
+                    (None, sort == TaskSort::RuntimeDesc),
+                ] {
                     for after in [None, Some(&position)] {
+                        let after = after.cloned().map(|place| TaskPlace {
+                            value: place.value.filter(|_| !nulls),
+                            ..place
+                        });
                         let walk = Walk {
                             project: 1,
                             filter: &filter,
                             only,
                             order: &order,
-                            nulls: false,
-                            after,
+                            nulls,
+                            after: after.as_ref(),
                             limit: 50,
                         };
                         let plan = plan(&db, &walk);
@@ -232,21 +234,31 @@ mod tests {
     fn the_page_after_a_position_starts_there_in_the_index() {
         let db = database();
         let filter = TaskFilter::default();
-        let order = Order::of(TaskSort::UpdatedDesc);
-        let position = (Some(1), "celery".to_owned(), "t".to_owned());
-        let walk = Walk {
-            project: 1,
-            filter: &filter,
-            only: None,
-            order: &order,
-            nulls: false,
-            after: Some(&position),
-            limit: 50,
-        };
-        assert!(
-            plan(&db, &walk).contains("project=? AND state_at<?"),
-            "{}",
-            plan(&db, &walk)
-        );
+        for (sort, nulls, start) in [
+            (TaskSort::UpdatedDesc, false, "project=? AND state_at<?"),
+            (TaskSort::RuntimeDesc, false, "(runtime_ms,state_at)<(?,?)"),
+            (
+                TaskSort::RuntimeDesc,
+                true,
+                "project=? AND runtime_ms=? AND state_at<?",
+            ),
+        ] {
+            let order = Order::of(sort);
+            let mut position = position(sort);
+            if nulls {
+                position.value = None;
+            }
+            let walk = Walk {
+                project: 1,
+                filter: &filter,
+                only: None,
+                order: &order,
+                nulls,
+                after: Some(&position),
+                limit: 50,
+            };
+            let plan = plan(&db, &walk);
+            assert!(plan.contains(start), "{plan}");
+        }
     }
 }

@@ -1,15 +1,12 @@
 //! The SQL of one walk over a task list: which index, from where, in which direction.
 
 use rusqlite::types::Value;
-use z4j_core::store::{TaskFilter, TaskSort};
+use z4j_core::store::{TaskFilter, TaskPlace, TaskSort};
 use z4j_core::task::TaskState;
 use z4j_core::time::Timestamp;
 
 use super::search;
 use super::summary::COLUMNS;
-
-/// Where a row stands in a list: the sorted column, engine, task id.
-pub(super) type Position = (Option<i64>, String, String);
 
 /// The column that a list is sorted by.
 pub(super) struct Order {
@@ -17,22 +14,27 @@ pub(super) struct Order {
     index: &'static str,
     pub(super) is_descending: bool,
     pub(super) may_be_null: bool,
+    /// What decides between equal values of the column, before engine and task id.
+    tie: Option<&'static str>,
 }
 
 impl Order {
     pub(super) const fn of(sort: TaskSort) -> Self {
-        let (column, index, is_descending, may_be_null) = match sort {
-            TaskSort::UpdatedDesc => ("state_at", "tasks_by_change", true, false),
-            TaskSort::UpdatedAsc => ("state_at", "tasks_by_change", false, false),
-            TaskSort::ReceivedDesc => ("received_at", "tasks_by_receipt", true, true),
-            TaskSort::FinishedDesc => ("finished_at", "tasks_by_finish", true, true),
-            TaskSort::RuntimeDesc => ("runtime_ms", "tasks_by_runtime", true, true),
+        let (column, index, may_be_null) = match sort {
+            TaskSort::UpdatedDesc | TaskSort::UpdatedAsc => ("state_at", "tasks_by_change", false),
+            TaskSort::ReceivedDesc => ("received_at", "tasks_by_receipt", true),
+            TaskSort::FinishedDesc => ("finished_at", "tasks_by_finish", true),
+            TaskSort::RuntimeDesc => ("runtime_ms", "tasks_by_runtime", true),
         };
         Self {
             column,
             index,
-            is_descending,
+            is_descending: sort.is_descending(),
             may_be_null,
+            tie: match sort {
+                TaskSort::RuntimeDesc => Some("state_at"),
+                _ => None,
+            },
         }
     }
 
@@ -59,7 +61,7 @@ pub(super) struct Walk<'a> {
     pub(super) order: &'a Order,
     /// Rows with no value in the sorted column, which come last.
     pub(super) nulls: bool,
-    pub(super) after: Option<&'a Position>,
+    pub(super) after: Option<&'a TaskPlace>,
     pub(super) limit: i64,
 }
 
@@ -70,11 +72,12 @@ impl Walk<'_> {
         self.add_filter(&mut query);
         self.add_position(&mut query);
         let (column, direction) = (self.order.column, self.order.direction());
-        let leading = if self.nulls {
-            String::new()
-        } else {
-            format!("{column} {direction}, ")
-        };
+        let leading = (!self.nulls).then_some(column);
+        let leading: String = leading
+            .into_iter()
+            .chain(self.order.tie)
+            .map(|column| format!("{column} {direction}, "))
+            .collect();
         let index = self.index();
         let conditions = query.conditions.join(" AND ");
         query.values.push(Value::from(self.limit));
@@ -139,23 +142,32 @@ impl Walk<'_> {
         let (column, beyond) = (self.order.column, self.order.beyond());
         if self.nulls {
             query.and(&format!("{column} IS NULL"), []);
-            if let Some((None, engine, task_id)) = self.after {
-                query.and(
-                    &format!("(engine, task_id) {beyond} (?, ?)"),
-                    [text(engine), text(task_id)],
-                );
-            }
-            return;
-        }
-        if self.order.may_be_null {
+        } else if self.order.may_be_null {
             query.and(&format!("{column} IS NOT NULL"), []);
         }
-        if let Some((Some(at), engine, task_id)) = self.after {
-            query.and(
-                &format!("({column}, engine, task_id) {beyond} (?, ?, ?)"),
-                [Value::from(*at), text(engine), text(task_id)],
-            );
-        }
+        let Some(after) = self
+            .after
+            .filter(|after| after.value.is_none() == self.nulls)
+        else {
+            return;
+        };
+        let values = [
+            (Some(column).filter(|_| !self.nulls), after.value),
+            (self.order.tie, after.changed_at),
+        ];
+        let known = values
+            .into_iter()
+            .filter_map(|(column, value)| column.zip(value));
+        let (mut columns, mut values): (Vec<_>, Vec<_>) = known
+            .map(|(column, value)| (column, Value::from(value)))
+            .unzip();
+        columns.extend(["engine", "task_id"]);
+        values.extend([text(&after.key.engine), text(&after.key.task_id)]);
+        let marks = vec!["?"; columns.len()].join(", ");
+        query.and(
+            &format!("({}) {beyond} ({marks})", columns.join(", ")),
+            values,
+        );
     }
 }
 

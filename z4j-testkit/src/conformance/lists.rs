@@ -75,7 +75,9 @@ fn expected_order(left: &TaskSummary, right: &TaskSummary, sort: TaskSort) -> Or
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
         (left_value, right_value) => {
-            by_key((left_value, &left.key).cmp(&(right_value, &right.key)))
+            let tie = |task: &TaskSummary| (sort == TaskSort::RuntimeDesc).then_some(task.state_at);
+            let (left_place, right_place) = ((left_value, tie(left)), (right_value, tie(right)));
+            by_key((left_place, &left.key).cmp(&(right_place, &right.key)))
         }
     }
 }
@@ -119,6 +121,26 @@ pub(super) async fn ties_follow_the_direction_of_the_sort(store: &dyn Store) {
         ["c", "b", "a"],
         "also without a value"
     );
+    let runs = [
+        ("slow", 1, 700),
+        ("old", 2, 5),
+        ("new", 4, 5),
+        ("amid", 3, 5),
+    ];
+    let _ = scene
+        .ingest(runs.map(|(id, at, runtime_ms)| {
+            scene
+                .event("task.succeeded", id, at_s(at))
+                .facts(|facts| facts.runtime_ms = Some(runtime_ms))
+        }))
+        .await;
+    for limit in [1, 2, 10] {
+        assert_eq!(
+            ids(scene.list(&filter, TaskSort::RuntimeDesc, limit).await),
+            ["slow", "new", "amid", "old", "c", "b", "a"],
+            "equal runs by their latest change, in pages of {limit}"
+        );
+    }
 }
 
 pub(super) async fn cursor_of_another_query_is_refused(store: &dyn Store) {

@@ -1,6 +1,5 @@
 //! Reading tasks and their numbers.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
@@ -8,16 +7,13 @@ use z4j_core::id::{ProjectId, TaskKey};
 use z4j_core::limits::PAGE_ROWS_MAX;
 use z4j_core::store::{
     Facet, Facets, MinuteCount, Page, PageRequest, StateCount, StoreError, TaskDetail, TaskFilter,
-    TaskNode, TaskQueries, TaskSort, TaskSummary, TaskTree,
+    TaskNode, TaskPlace, TaskQueries, TaskSort, TaskSummary, TaskTree,
 };
 use z4j_core::task::{CounterKey, TaskRecord};
 use z4j_core::time::Timestamp;
 
 use super::db::{Db, Task};
 use super::{MemStore, cursor};
-
-/// A row's place in a list: the sorted value, engine, task id.
-type Place = (Option<i64>, String, String);
 
 #[async_trait]
 impl TaskQueries for MemStore {
@@ -66,10 +62,11 @@ impl TaskQueries for MemStore {
             let mut rows: Vec<TaskSummary> = wanted
                 .map(|(key, task)| db.summary(project, key, task))
                 .collect();
-            rows.sort_by(|left, right| compare(sort, &place(sort, left), &place(sort, right)));
-            let is_after =
-                |row: &TaskSummary, after: &Place| compare(sort, &place(sort, row), after).is_gt();
-            cursor::cut(rows, &query, &page, |row| place(sort, row), is_after)
+            rows.sort_by(|left, right| sort.compare(&sort.place(left), &sort.place(right)));
+            let is_after = |row: &TaskSummary, after: &TaskPlace| {
+                sort.compare(&sort.place(row), after).is_gt()
+            };
+            cursor::cut(rows, &query, &page, |row| sort.place(row), is_after)
         })
     }
 
@@ -166,36 +163,6 @@ fn mentions(key: &TaskKey, record: &TaskRecord, text: &str) -> bool {
         .into_iter()
         .flatten()
         .any(|place| place.to_ascii_lowercase().contains(&text))
-}
-
-fn place(sort: TaskSort, row: &TaskSummary) -> Place {
-    let time = match sort {
-        TaskSort::UpdatedDesc | TaskSort::UpdatedAsc => Some(row.state_at),
-        TaskSort::ReceivedDesc => row.received_at,
-        TaskSort::FinishedDesc => row.finished_at,
-        TaskSort::RuntimeDesc => row
-            .runtime_ms
-            .and_then(|ms| i64::try_from(ms).ok())
-            .map(Timestamp::from_micros),
-    };
-    (
-        time.map(Timestamp::as_micros),
-        row.key.engine.clone(),
-        row.key.task_id.clone(),
-    )
-}
-
-/// Rows without a value come last in either direction; ties go by engine and task id in the direction of the list.
-fn compare(sort: TaskSort, left: &Place, right: &Place) -> Ordering {
-    let by_absence = left.0.is_none().cmp(&right.0.is_none());
-    let by_place = match sort {
-        TaskSort::UpdatedAsc => left.cmp(right),
-        TaskSort::UpdatedDesc
-        | TaskSort::ReceivedDesc
-        | TaskSort::FinishedDesc
-        | TaskSort::RuntimeDesc => right.cmp(left),
-    };
-    by_absence.then(by_place)
 }
 
 fn tree(db: &Db, project: ProjectId, key: &TaskKey, limit: u32) -> Option<TaskTree> {

@@ -2,13 +2,13 @@
 
 use sqlx::{AssertSqlSafe, PgConnection};
 use z4j_core::id::TaskKey;
-use z4j_core::store::{TaskFilter, TaskSort};
+use z4j_core::store::{TaskFilter, TaskPlace, TaskSort};
 use z4j_core::task::TaskState;
 use z4j_core::time::Timestamp;
 use z4j_testkit::postgres::Database;
 
 use super::super::needle::Needle;
-use super::super::order::{self, Part, Position};
+use super::super::order;
 use super::super::sql::{Sql, Value};
 use super::super::step::{self, Step};
 use super::super::walk::Walk;
@@ -104,36 +104,26 @@ fn filters() -> Vec<TaskFilter> {
 }
 
 pub(super) fn shapes() -> Vec<(String, Rule, Sql)> {
-    let after: [Option<Position>; 3] = [
-        None,
-        Some((
-            Some(1_795_100_000_000_000),
-            "celery".to_owned(),
-            "5".to_owned(),
-        )),
-        Some((None, "celery".to_owned(), "5".to_owned())),
-    ];
     let filters = filters();
     let mut shapes = Vec::new();
     for filter in &filters {
         for sort in TaskSort::ALL {
             for part in order::parts(sort) {
-                for after in &after {
-                    let is_there = after
-                        .as_ref()
-                        .is_none_or(|(value, _, _)| value.is_some() == part.column().is_some());
-                    let walk =
-                        Walk::new(PROJECT, filter, *part, after.as_ref()).filter(|_| is_there);
-                    let Some(walk) = walk else { continue };
+                let at = 1_795_100_000_000_000;
+                let later = TaskPlace {
+                    value: part
+                        .column()
+                        .map(|column| if column == "runtime_ms" { 700 } else { at }),
+                    changed_at: part.tie().map(|_| at),
+                    key: TaskKey::new("celery", "5"),
+                };
+                for after in [None, Some(&later)] {
+                    let Some(walk) = Walk::new(PROJECT, filter, *part, after) else {
+                        continue;
+                    };
                     let list = format!("{part:?} after {after:?} {filter:?}");
                     for step in Step::ALL.into_iter().filter(|step| is_run(*step, &walk)) {
                         shapes.push((format!("{step:?} {list}"), rule(step), step.sql(&walk, 51)));
-                    }
-                    let has_both = filter.name.is_some() && filter.worker.is_some();
-                    if filter.search.is_none() && *part == Part::Ran && has_both {
-                        let window = Step::Window { rows: 2_000 };
-                        let sql = window.sql(&walk.by_name(), 51);
-                        shapes.push((format!("By name {list}"), rule(window), sql));
                     }
                     if filter.search.is_none() && receipt::is_way_of(&walk) {
                         let sql = receipt::sql(&walk, 2_000, 51);
